@@ -1,0 +1,381 @@
+// A life of PMLPHebb, compiled once for every instruction set (PLASTICA_ISA).
+//
+// A tick is one sweep over the layers. A layer hears, from every layer k that it is
+// joined to, w h_k[:, 0] and w^T h_k[:, 1]; its update network (Eq. 3) turns what each
+// neuron hears into the neuron's new state. The Hebbian update (Eq. 4) waits: whenever
+// the transposed weights are read, both ends still have the states of the last update,
+// so that pass first adds  h_post[:, 3] (x) h_pre[:, 2]  and nothing is passed twice.
+//
+// Nothing of the standard library is instantiated here: code compiled for one
+// instruction set must not be linked into another's path.
+#include <math.h>
+#include <string.h>
+
+#include "plan.hpp"
+#include "simd.hpp"
+
+namespace plastica {
+namespace PLASTICA_ISA {
+namespace {
+
+enum { FORWARD, TRANSPOSED, PRE, POST };   // which component serves which purpose
+
+constexpr float FLOOR = 0.001f;             // added before the output is normalised
+
+// What is read of one matrix: across = w x, along = w^T y; and the outer products
+// u (x) v that are not in it yet. Null where nothing is asked.
+struct Reading {
+  float* w;
+  int64_t rows, stride, tall;
+  const float *u, *v;                      // (waiting, tall), (waiting, stride)
+  const float* x;                          // (stride)
+  float* across;                           // (rows)
+  const float* y;                          // (rows)
+  float* along;                            // (stride)
+};
+
+// One pass over R rows from r0 of the weights that G members share (G = 1: own ones).
+// The first C outer products are added on the way, w += u (x) v.
+template <int G, int R, int C, bool ACROSS, bool ALONG>
+__attribute__((always_inline)) inline void tile(const Reading* p, int64_t r0) {
+  const int64_t stride = p->stride, tall = p->tall;
+  float* w = p->w + r0 * stride;
+  vf sum[G][R] = {};
+  for (int64_t j = 0; j < stride; j += W) {
+    vf row[R], v[C + 1];
+    for (int c = 0; c < C; ++c) v[c] = at(p->v + c * stride + j);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      row[r] = at(w + r * stride + j);
+      for (int c = 0; c < C; ++c) row[r] += v[c] * p->u[c * tall + r0 + r];
+      if (C) at(w + r * stride + j) = row[r];
+    }
+#pragma GCC unroll 4
+    for (int g = 0; g < G; ++g) {
+      vf x{}, z{};
+      if (ACROSS) x = at(p[g].x + j);
+      if (ALONG) z = at(p[g].along + j);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        if (ACROSS) sum[g][r] += row[r] * x;
+        if (ALONG) z += row[r] * p[g].y[r0 + r];
+      }
+      if (ALONG) at(p[g].along + j) = z;
+    }
+  }
+  if (ACROSS) {
+#pragma GCC unroll 4
+    for (int g = 0; g < G; ++g) {
+      const vf total = sums<R>(sum[g]);
+      if (R == W) at(p[g].across + r0) = total;
+      else for (int r = 0; r < R; ++r) p[g].across[r0 + r] = total[r * (W / R)];
+    }
+  }
+}
+
+template <int G, int C, bool ACROSS, bool ALONG>
+__attribute__((noinline)) void pass(const Reading* p) {
+  constexpr int R = G == 1 ? W : 4;        // what the registers hold
+  if (ALONG)
+    for (int g = 0; g < G; ++g) memset(p[g].along, 0, sizeof(float) * p->stride);
+  int64_t r = 0;
+  for (; r + R <= p->rows; r += R) tile<G, R, C, ACROSS, ALONG>(p, r);
+  for (; r < p->rows; r += 4) tile<G, 4, C, ACROSS, ALONG>(p, r);
+}
+
+template <int G, int C>
+void read(const Reading* p) {
+  if (p->x && p->y) pass<G, C, true, true>(p);
+  else if (p->x) pass<G, C, true, false>(p);
+  else if (p->y) pass<G, C, false, true>(p);
+}
+
+inline float dot(const float* a, const float* b, int64_t n) {
+  vf sum{};
+  for (int64_t j = 0; j < n; j += W) sum += at(a + j) * at(b + j);
+  return plastica::PLASTICA_ISA::sum(sum);
+}
+
+// to += sum_b factor[b] row[b], B rows.
+template <int B>
+inline void add(float* to, const float* factor, const float* rows, int64_t n) {
+  for (int64_t j = 0; j < n; j += W) {
+    vf sum = at(to + j);
+    for (int b = 0; b < B; ++b) sum += at(rows + b * n + j) * factor[b];
+    at(to + j) = sum;
+  }
+}
+
+// B outer products from c on, read as they wait: across += u (v x), along += v (u y).
+template <int B>
+inline void waiting(const Reading& p, int64_t c) {
+  const float *u = p.u + c * p.tall, *v = p.v + c * p.stride;
+  float vx[B], uy[B];
+  for (int b = 0; b < B; ++b) {
+    if (p.x) vx[b] = dot(v + b * p.stride, p.x, p.stride);
+    if (p.y) uy[b] = dot(u + b * p.tall, p.y, p.tall);
+  }
+  if (p.x) add<B>(p.across, vx, u, p.tall);
+  if (p.y) add<B>(p.along, uy, v, p.stride);
+}
+
+__attribute__((noinline)) void waiting(const Reading& p, int64_t count) {
+  int64_t c = 0;
+  for (; c + 4 <= count; c += 4) waiting<4>(p, c);
+  for (; c < count; ++c) waiting<1>(p, c);
+}
+
+// w x for a one-hot x: a row or a column of w, and of what waits.
+__attribute__((noinline)) void fetch(const Reading& p, bool by_row, int64_t symbol, int64_t count, float* heard) {
+  const int64_t n = by_row ? p.stride : p.tall;
+  if (symbol < 0) {
+    memset(heard, 0, sizeof(float) * n);
+    return;
+  }
+  if (by_row) {
+    memcpy(heard, p.w + symbol * n, sizeof(float) * n);
+    for (int64_t c = 0; c < count; ++c)
+      add<1>(heard, p.u + c * p.tall + symbol, p.v + c * n, n);
+  } else {
+    for (int64_t r = 0; r < p.rows; ++r) heard[r] = p.w[r * p.stride + symbol];
+    for (int64_t c = 0; c < count; ++c)
+      add<1>(heard, p.v + c * p.stride + symbol, p.u + c * n, n);
+  }
+}
+
+// One edge as one member's layer reads it.
+Reading reading(const Plan& plan, const Episode& episode, const Layer& layer,
+                const Read& read, float* space) {
+  const Edge& edge = plan.edges[read.edge];
+  const Layer& source = plan.layers[read.source];
+  const float* spoken = space + source.heard;
+  float* heard = space + layer.heard;
+  Reading p{};
+  p.w = edge.shared ? const_cast<float*>(episode.start) + edge.start : space + edge.own;
+  p.rows = edge.rows;
+  p.stride = edge.stride;
+  p.tall = edge.tall;
+  p.u = space + edge.u;
+  p.v = space + edge.v;
+  if (read.forward >= 0 && !read.one_hot) {
+    (edge.by_pre ? p.y : p.x) = spoken + FORWARD * source.padded;
+    (edge.by_pre ? p.along : p.across) = heard + read.forward * layer.padded;
+  }
+  if (read.transposed >= 0) {
+    (edge.by_pre ? p.x : p.y) = spoken + TRANSPOSED * source.padded;
+    (edge.by_pre ? p.across : p.along) = heard + read.transposed * layer.padded;
+  }
+  return p;
+}
+
+// The factors of the last Hebbian update, Eq. (4): u those of rows, v those of columns.
+struct Factors {
+  const float *u, *v;
+};
+Factors factors(const Plan& plan, const Edge& edge, const float* space) {
+  const Layer &post = plan.layers[edge.post], &pre = plan.layers[edge.pre];
+  const float* h_post = space + post.heard + POST * post.padded;
+  const float* h_pre = space + pre.heard + PRE * pre.padded;
+  return edge.by_pre ? Factors{h_pre, h_post} : Factors{h_post, h_pre};
+}
+
+// What every member of a group hears on one edge. `count` outer products wait.
+void listen(const Plan& plan, const Episode& episode, const Layer& layer,
+            const Read& what, const Group& group, int64_t shown, int64_t& count) {
+  const Edge& edge = plan.edges[what.edge];
+  const bool renews = what.transposed >= 0;
+  const bool full = renews && edge.capacity > 0 && count + 1 == edge.capacity;
+  Reading p[TOGETHER];
+  for (int64_t g = 0; g < group.members; ++g) {
+    float* space = group.space[g];
+    p[g] = reading(plan, episode, layer, what, space);
+    if (!renews) continue;
+    const Factors last = factors(plan, edge, space);
+    if (edge.capacity == 0) {
+      p[g].u = last.u;
+      p[g].v = last.v;
+    } else {
+      memcpy(space + edge.u + count * edge.tall, last.u, sizeof(float) * edge.tall);
+      memcpy(space + edge.v + count * edge.stride, last.v, sizeof(float) * edge.stride);
+    }
+  }
+  if (renews && edge.capacity > 0) count = full && !edge.shared ? 0 : count + 1;
+  if (edge.shared && group.members == TOGETHER) read<TOGETHER, 0>(p);
+  for (int64_t g = 0; g < group.members; ++g) {
+    if (edge.capacity == 0 && renews) read<1, 1>(p + g);
+    else if (full && !edge.shared) read<1, DELAY>(p + g);
+    else if (!(edge.shared && group.members == TOGETHER)) read<1, 0>(p + g);
+    waiting(p[g], count);
+    if (what.one_hot) {
+      float* heard = group.space[g] + layer.heard + what.forward * layer.padded;
+      fetch(p[g], edge.by_pre, shown, count, heard);
+    }
+  }
+}
+
+// Hidden units are taken a few at a time: as many as have room in the registers.
+constexpr int AT_ONCE = W == 16 ? 7 : 4;
+
+// Theta of one layer, M1 M2 b1 M3 b3, rearranged for `update`: M1 and M2 scaled for
+// `gated` and, group by group, in the order of reading; M3 negated; c = M3 b1 + b3.
+void prepare(const Layer& layer, int64_t n_a, const float* theta, float* out) {
+  const int64_t H = layer.hidden, I = layer.inputs;
+  const float *M1 = theta, *M2 = M1 + H * I, *b1 = M2 + H * I, *M3 = b1 + H,
+              *b3 = M3 + n_a * H;
+  for (int64_t h0 = 0; h0 < H; h0 += AT_ONCE) {
+    const int64_t h1 = h0 + AT_ONCE < H ? h0 + AT_ONCE : H;
+    for (int64_t i = 0; i < I; ++i) {
+      for (int64_t h = h0; h < h1; ++h) *out++ = -LOG2E * M1[h * I + i];
+      for (int64_t h = h0; h < h1; ++h) *out++ = -2 * LOG2E * M2[h * I + i];
+    }
+  }
+  for (int64_t c = 0; c < n_a; ++c)
+    for (int64_t h = 0; h < H; ++h) *out++ = -M3[c * H + h];
+  for (int64_t c = 0; c < n_a; ++c) {
+    double constant = b3[c];
+    for (int64_t h = 0; h < H; ++h) constant += double(M3[c * H + h]) * b1[h];
+    *out++ = static_cast<float>(constant);
+  }
+}
+
+// gated(M1 a, M2 a) of G hidden units, for W neurons.
+template <int G>
+inline const float* hidden(const float* a, int64_t inputs, int64_t stride, const float* M,
+                           vf* product) {
+  vf x[G] = {}, y[G] = {};
+  for (int64_t i = 0; i < inputs; ++i, a += stride, M += 2 * G) {
+    const vf heard = at(a);
+#pragma GCC unroll 8
+    for (int g = 0; g < G; ++g) {
+      x[g] += heard * M[g];
+      y[g] += heard * M[G + g];
+    }
+  }
+#pragma GCC unroll 8
+  for (int g = 0; g < G; ++g) product[g] = gated(x[g], y[g]);
+  return M;
+}
+
+// c + M3 product of G components, for W neurons.
+template <int G>
+inline void state(const vf* product, int64_t hidden, const float* M3, const float* c,
+                  float* out, int64_t stride, vi alive) {
+  vf sum[G];
+#pragma GCC unroll 8
+  for (int g = 0; g < G; ++g) sum[g] = all(c[g]);
+  for (int64_t h = 0; h < hidden; ++h) {
+#pragma GCC unroll 8
+    for (int g = 0; g < G; ++g) sum[g] += product[h] * M3[g * hidden + h];
+  }
+#pragma GCC unroll 8
+  for (int g = 0; g < G; ++g) {
+    const vi kept = reinterpret_cast<const vi&>(sum[g]) & alive;
+    at(out + g * stride) = reinterpret_cast<const vf&>(kept);
+  }
+}
+
+// Eq. (3) for W neurons at a time, neurons across lanes.
+void update(const Layer& layer, int64_t n_a, float* space) {
+  const int64_t H = layer.hidden, I = layer.inputs, N = layer.padded;
+  const float* theta = space + layer.update;
+  const float *M3 = theta + 2 * H * I, *c = M3 + n_a * H;
+  vf product[MOST_HIDDEN];
+  for (int64_t n = 0; n < N; n += W) {
+    float* a = space + layer.heard + n;
+    const float* M = theta;
+    for (int64_t h = 0; h < H;) {
+      switch (H - h < AT_ONCE ? H - h : AT_ONCE) {
+        case 1: M = hidden<1>(a, I, N, M, product + h); h += 1; break;
+        case 2: M = hidden<2>(a, I, N, M, product + h); h += 2; break;
+        case 3: M = hidden<3>(a, I, N, M, product + h); h += 3; break;
+        case 4: M = hidden<4>(a, I, N, M, product + h); h += 4; break;
+        case 5: M = hidden<5>(a, I, N, M, product + h); h += 5; break;
+        case 6: M = hidden<6>(a, I, N, M, product + h); h += 6; break;
+        default: M = hidden<7>(a, I, N, M, product + h); h += 7; break;
+      }
+    }
+    vi alive = {};
+    if (layer.neurons - n >= W) alive = ~alive;
+    else for (int i = 0; n + i < layer.neurons; ++i) alive[i] = -1;
+    for (int64_t k = 0; k < n_a;) {
+      const float *row = M3 + k * H;
+      float* out = a + k * N;
+      if (n_a - k >= 6) { state<6>(product, H, row, c + k, out, N, alive); k += 6; }
+      else if (n_a - k >= 4) { state<4>(product, H, row, c + k, out, N, alive); k += 4; }
+      else { state<1>(product, H, row, c + k, out, N, alive); k += 1; }
+    }
+  }
+}
+
+// Minus the logarithm of p = norm(relu(out) + 0.001), or of softmax(out), at `symbol`.
+float surprisal(const Plan& plan, const float* out, int64_t n, int64_t symbol) {
+  const int64_t whole = n / W * W;
+  vf total{};
+  if (plan.readout == Readout::relu) {
+    for (int64_t i = 0; i < n; i += W) total += relu(at(out + i));  // padding is zero
+    const float own = 0 > out[symbol] ? 0 : out[symbol];
+    return logf((sum(total) + n * FLOOR) / (own + FLOOR));
+  }
+  float top = out[0];
+  for (int64_t i = 1; i < n; ++i) top = out[i] > top ? out[i] : top;
+  for (int64_t i = 0; i < whole; i += W) total += exp(at(out + i) - top);
+  float rest = 0;
+  for (int64_t i = whole; i < n; ++i) rest += expf(out[i] - top);
+  return logf(sum(total) + rest) - (out[symbol] - top);
+}
+
+void show(const Layer& layer, float* space, int64_t symbol) {
+  float* row = space + layer.heard + FORWARD * layer.padded;
+  memset(row, 0, sizeof(float) * layer.padded);
+  if (symbol >= 0) row[symbol] = 1.0f;
+}
+
+void born(const Plan& plan, const Episode& episode, const float* theta, float* space) {
+  memset(space, 0, sizeof(float) * plan.workspace);
+  for (const Edge& edge : plan.edges)
+    if (!edge.shared)
+      memcpy(space + edge.own, episode.start + edge.start,
+             sizeof(float) * edge.rows * edge.stride);
+  for (const Layer& layer : plan.layers)
+    prepare(layer, plan.state, theta + layer.theta, space + layer.update);
+}
+
+bool finite(float x) { return fabsf(x) < INFINITY; }
+
+}  // namespace
+
+void lives(const Plan& plan, const Episode& episode, const Group& group) {
+  for (int64_t g = 0; g < group.members; ++g)
+    born(plan, episode, group.theta[g], group.space[g]);
+  const Layer &first = plan.layers.front(), &last = plan.layers.back();
+  int64_t waits[MOST_EDGES] = {};
+  int64_t shown = -1, alive = group.members;
+  for (int64_t t = 0; t < episode.ticks(); ++t) {
+    for (int64_t g = 0; g < group.members; ++g) {
+      show(first, group.space[g], shown);
+      show(last, group.space[g], shown);
+    }
+    for (const Layer& layer : plan.layers) {
+      for (const Read& read : layer.reads)
+        listen(plan, episode, layer, read, group, shown, waits[read.edge]);
+      for (int64_t g = 0; g < group.members; ++g) update(layer, plan.state, group.space[g]);
+    }
+    shown = episode.symbols[t % episode.length];
+    for (int64_t g = 0; g < group.members; ++g) {
+      const float* out = group.space[g] + last.heard + (plan.state - 1) * last.padded;
+      float* loss = group.losses[g] + t;
+      *loss = surprisal(plan, out, last.neurons, shown);
+      const bool was = t == 0 || finite(loss[-1]);
+      if (!was) *loss = NAN;               // diverged once is diverged: so is the sum
+      if (was && !finite(*loss)) --alive;
+    }
+    if (alive == 0) {
+      for (int64_t g = 0; g < group.members; ++g)
+        for (int64_t s = t + 1; s < episode.ticks(); ++s) group.losses[g][s] = NAN;
+      return;
+    }
+  }
+}
+
+}  // namespace PLASTICA_ISA
+}  // namespace plastica

@@ -1,0 +1,99 @@
+#include "plan.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace plastica {
+namespace {
+
+int64_t padded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+void require(bool holds, const char* what) {
+  if (!holds) throw std::invalid_argument(what);
+}
+
+// In bytes: from where delayed updates and shared weights pay.
+constexpr int64_t WORTH_DELAY = 16 << 10, WORTH_SHARING = 512 << 10;
+
+}  // namespace
+
+Plan::Plan(const Shape& shape, int64_t ticks, int64_t width)
+    : state(shape.state), theta(0), workspace(0), start(0), width(width), together(1),
+      readout(shape.readout) {
+  const int depth = static_cast<int>(shape.sizes.size());
+  require(depth > 0, "a network has at least one layer");
+  require(shape.hidden.size() == shape.sizes.size(), "one hidden size per layer");
+  require(shape.edges.size() % 2 == 0, "edges are pairs (post, pre)");
+  require(shape.edges.size() / 2 <= MOST_EDGES, "a network has at most 256 edges");
+  require(state >= 4, "a neuron's state has at least 4 components");
+  auto take = [this](int64_t floats) {
+    const int64_t offset = workspace;
+    workspace += padded(floats, 16);
+    return offset;
+  };
+  for (size_t e = 0; e < shape.edges.size(); e += 2) {
+    const int64_t post = shape.edges[e], pre = shape.edges[e + 1];
+    require(0 <= post && post < depth && 0 <= pre && pre < depth, "an edge's layers");
+    const int64_t n_post = shape.sizes[post], n_pre = shape.sizes[pre];
+    Edge edge{};
+    edge.post = static_cast<int>(post);
+    edge.pre = static_cast<int>(pre);
+    edge.by_pre = n_pre < n_post;
+    edge.rows = padded(std::min(n_post, n_pre), 4);
+    edge.tall = padded(edge.rows, width);
+    edge.stride = padded(std::max(n_post, n_pre), width);
+    const int64_t size = edge.rows * edge.stride;
+    const int64_t bytes = size * sizeof(float);
+    edge.shared = bytes > WORTH_SHARING && ticks * (edge.rows + edge.stride) <= size;
+    edge.capacity = edge.shared ? ticks : bytes > WORTH_DELAY ? DELAY : 0;
+    if (edge.shared) together = TOGETHER;
+    edge.start = start;
+    start += padded(size, 16);
+    if (!edge.shared) edge.own = take(size);
+    edge.u = take(edge.capacity * edge.tall);
+    edge.v = take(edge.capacity * edge.stride);
+    edges.push_back(edge);
+  }
+  for (int l = 0; l < depth; ++l) {
+    Layer layer{};
+    layer.neurons = shape.sizes[l];
+    layer.hidden = shape.hidden[l];
+    require(layer.neurons > 0 && layer.hidden > 0, "sizes are positive");
+    require(layer.hidden <= MOST_HIDDEN, "an update network has at most 256 hidden units");
+    layer.padded = padded(layer.neurons, width);
+    int row = static_cast<int>(state);
+    for (int k = 0; k < depth; ++k) {       // the order in which a neuron hears
+      for (size_t e = 0; e < edges.size(); ++e) {
+        const int forward = edges[e].post == l && edges[e].pre == k ? row++ : -1;
+        if (forward < 0) continue;
+        const bool shown = k >= l && (k == depth - 1 || k == 0);
+        layer.reads.push_back({static_cast<int>(e), k, forward, -1, shown});
+      }
+      for (size_t e = 0; e < edges.size(); ++e) {
+        if (edges[e].pre != l || edges[e].post != k) continue;
+        if (k == l)                         // both products in one pass
+          layer.reads.back().transposed = row++;
+        else
+          layer.reads.push_back({static_cast<int>(e), k, -1, row++, false});
+      }
+    }
+    layer.inputs = row;
+    layer.heard = take(layer.inputs * layer.padded);
+    layer.update = take(layer.hidden * (2 * layer.inputs + state) + state);
+    layer.theta = theta;
+    theta += layer.hidden * (2 * layer.inputs + 1 + state) + state;
+    layers.push_back(layer);
+  }
+}
+
+void Plan::lay(size_t e, const float* w, float* start) const {
+  const Edge& edge = edges[e];
+  const int64_t n_post = layers[edge.post].neurons, n_pre = layers[edge.pre].neurons;
+  float* to = start + edge.start;
+  std::fill(to, to + edge.rows * edge.stride, 0.0f);
+  for (int64_t i = 0; i < n_post; ++i)
+    for (int64_t j = 0; j < n_pre; ++j)
+      to[edge.by_pre ? j * edge.stride + i : i * edge.stride + j] = w[i * n_pre + j];
+}
+
+}  // namespace plastica

@@ -1,0 +1,114 @@
+// What a life of PMLPHebb looks like: layers, edges, and where everything lies.
+//
+// A member's life needs one block of memory, its workspace: for every layer the rows
+// that its neurons hear, for every edge the weights or what was added to them, and the
+// update networks. All rows are aligned and padded to the vector width; padding is zero
+// and stays zero.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace plastica {
+
+constexpr int64_t MOST_HIDDEN = 256;         // hidden units of an update network
+constexpr int64_t MOST_EDGES = 256;
+
+enum class Readout { relu, softmax };
+
+struct Shape {
+  std::vector<int64_t> sizes;              // neurons of each layer, input to output
+  std::vector<int64_t> edges;              // post, pre, post, pre, ...
+  std::vector<int64_t> hidden;             // hidden units of each layer's update
+  int64_t state = 6;                       // n_a, components of a neuron's state
+  Readout readout = Readout::relu;
+};
+
+// One pass over the weights of an edge, at the time when layer `layer` listens.
+struct Read {
+  int edge;
+  int source;        // the layer that speaks
+  int forward;       // row of `layer` that hears  w   h_source[:, 0], or -1
+  int transposed;    // row of `layer` that hears  w^T h_source[:, 1], or -1
+  bool one_hot;      // h_source[:, 0] is the symbol shown, one-hot
+};
+
+// w[post, pre], kept with the shorter side as rows: fewer sums across lanes.
+//
+// The weights of tick t are those at birth and a sum of outer products u (x) v. Those
+// not added yet wait in a history of `capacity` (0: added at once; else when it is full,
+// in the pass that reads). A short life of a large network never adds them: its members
+// then share the weights of birth, and read them together.
+struct Edge {
+  int post, pre;
+  bool by_pre;                             // rows are pre-synaptic neurons
+  bool shared;
+  int64_t rows, stride;                    // stride: columns padded to the vector width
+  int64_t capacity, tall;                  // tall: rows padded to the vector width
+  int64_t start;                           // offset of the weights at birth
+  int64_t own;                             // offset of a member's weights, if not shared
+  int64_t u, v;                            // offsets: (capacity, tall), (capacity, stride)
+};
+
+struct Layer {
+  int64_t neurons, padded, inputs, hidden;
+  int64_t heard;                           // offset: rows (inputs, padded); state first
+  int64_t update;                          // offset: the update network, rearranged
+  int64_t theta;                           // offset within a member's theta
+  std::vector<Read> reads;
+};
+
+constexpr int64_t DELAY = 8;               // outer products added in one pass
+constexpr int64_t TOGETHER = 4;            // members that read shared weights in one pass
+
+struct Plan {
+  int64_t state, theta, workspace, start, width;
+  int64_t together;                        // members of a group: TOGETHER or 1
+  Readout readout;
+  std::vector<Layer> layers;
+  std::vector<Edge> edges;
+
+  Plan(const Shape& shape, int64_t ticks, int64_t width);  // may throw invalid_argument
+
+  // Weights of edge e, w[post, pre] without padding, to their place at birth.
+  void lay(size_t e, const float* w, float* start) const;
+};
+
+// All members of a population live the same passage from the same weights.
+struct Episode {
+  const float* start;                      // as `Plan::lay` leaves them
+  const int32_t* symbols;                  // the passage
+  int64_t length, readings;
+  int64_t ticks() const { return length * readings; }
+};
+
+// Up to `together` members.
+struct Group {
+  int64_t members;
+  const float* theta[TOGETHER];
+  float* space[TOGETHER];
+  float* losses[TOGETHER];                 // (ticks), NaN from where a life diverged
+};
+using Lives = void (*)(const Plan&, const Episode&, const Group&);
+
+namespace portable { void lives(const Plan&, const Episode&, const Group&); }
+namespace avx2 { void lives(const Plan&, const Episode&, const Group&); }
+namespace avx512 { void lives(const Plan&, const Episode&, const Group&); }
+
+// The vectors of this machine, or those that PLASTICA_NATIVE_ISA names.
+struct Isa {
+  const char* name;
+  int64_t width;
+  Lives lives;
+};
+const Isa& isa();                          // throws std::runtime_error
+
+// Losses (members, length * readings) of thetas (members, theta), over `threads`;
+// weights: one matrix (post, pre) an edge.
+void live(const Shape& shape, const float* const* weights, const int32_t* symbols,
+          int64_t length, int64_t readings, const float* thetas, int64_t members,
+          int64_t threads, float* losses);
+
+}  // namespace plastica

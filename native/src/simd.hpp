@@ -1,0 +1,108 @@
+// Vectors of floats, in GCC's vector extensions: the same source for every instruction
+// set. NaN passes through everything here, so that a diverged life stays diverged.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace plastica {
+namespace PLASTICA_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int W = 16;
+#elif defined(__AVX2__)
+constexpr int W = 8;
+#else
+constexpr int W = 4;
+#endif
+
+typedef float vf __attribute__((vector_size(4 * W), may_alias));
+typedef int32_t vi __attribute__((vector_size(4 * W), may_alias));
+
+inline vf& at(float* p) { return *reinterpret_cast<vf*>(p); }
+inline const vf& at(const float* p) { return *reinterpret_cast<const vf*>(p); }
+inline vf all(float x) { return x - vf{}; }
+
+// Of two numbers; where x is NaN, x.
+#if defined(__AVX512F__)
+inline vf least(float bound, vf x) { return _mm512_min_ps(all(bound), x); }
+inline vf most(float bound, vf x) { return _mm512_max_ps(all(bound), x); }
+#elif defined(__AVX2__)
+inline vf least(float bound, vf x) { return _mm256_min_ps(all(bound), x); }
+inline vf most(float bound, vf x) { return _mm256_max_ps(all(bound), x); }
+#else
+inline vf least(float bound, vf x) { return all(bound) < x ? all(bound) : x; }
+inline vf most(float bound, vf x) { return all(bound) > x ? all(bound) : x; }
+#endif
+inline vf clamp(vf x, float low, float high) { return most(low, least(high, x)); }
+inline vf relu(vf x) { return most(0.0f, x); }
+
+// 2^x = scale (1 + p), |x| < 126: p is a polynomial on [-1/2, 1/2], relative to p right
+// to a unit in the last place, so that 2^x - 1 keeps its digits near zero.
+struct Power {
+  vf scale, p;
+};
+inline Power power(vf x) {
+  const vf round = all(12582912.0f);       // 1.5 * 2^23: the sum ends in x's integer
+  const vf shifted = x + round;
+  const vf r = x - (shifted - round);
+  vf q = r * 1.5403530e-4f + 1.3333558e-3f;
+  q = q * r + 9.6181291e-3f;
+  q = q * r + 5.5504109e-2f;
+  q = q * r + 2.4022651e-1f;
+  q = q * r + 6.9314718e-1f;
+  const vi bits = (reinterpret_cast<const vi&>(shifted) << 23) + 0x3f800000;
+  return {reinterpret_cast<const vf&>(bits), q * r};
+}
+
+constexpr float LOG2E = 1.44269504f;
+
+inline vf exp(vf x) {
+  const Power e = power(clamp(x * LOG2E, -126.0f, 126.0f));
+  return e.scale * e.p + e.scale;
+}
+
+// -sigmoid(u) tanh(v), from x = -log2(e) u and y = -2 log2(e) v, with one division:
+// sigmoid(u) = 1 / (1 + 2^x),  tanh(v) = -(2^y - 1) / (2^y + 1).
+inline vf gated(vf x, vf y) {
+  const Power a = power(clamp(x, -90.0f, 90.0f)), b = power(clamp(y, -30.0f, 30.0f));
+  const vf up = b.scale * b.p + (b.scale - 1.0f);
+  const vf down = b.scale * b.p + (b.scale + 1.0f);
+  return up / ((a.scale * a.p + (a.scale + 1.0f)) * down);
+}
+
+// Lanes whose index has bit D come from b, the others from a; `swapped`: each from the
+// lane at distance D.
+template <int D, int... I>
+inline vf folded(vf a, vf b, std::integer_sequence<int, I...>) {
+  const vi own = {(I & D ? I + W : I)...};
+  const vi other = {(I & D ? (I ^ D) + W : I ^ D)...};
+  return __builtin_shuffle(a, b, own) + __builtin_shuffle(a, b, other);
+}
+
+// The sum over lanes of each of R vectors, R a power of 2: a tree of folds. After it the
+// sum of v[r] stands in lane r * W / R.
+template <int R, int D = W / 2>
+inline vf sums(vf* v) {
+  constexpr std::make_integer_sequence<int, W> lanes{};
+  if constexpr (R > 1) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R / 2; ++r) v[r] = folded<D>(v[r], v[r + R / 2], lanes);
+    if constexpr (D > 1) return sums<R / 2, D / 2>(v);
+  } else if constexpr (D >= 1) {
+    v[0] = folded<D>(v[0], v[0], lanes);
+    if constexpr (D > 1) return sums<1, D / 2>(v);
+  }
+  return v[0];
+}
+
+inline float sum(vf v) { return sums<1>(&v)[0]; }
+
+}  // namespace
+}  // namespace PLASTICA_ISA
+}  // namespace plastica

@@ -1,0 +1,105 @@
+"""Recurrent networks whose theta is all their weights: LSTM and plain RNN (000, 6.4).
+
+They learn nothing within a life but what their activations hold.
+"""
+
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.cells import LSTM, RNN
+from plastica.errors import Refusal
+from plastica.learner import AbstractLearner, Feedback
+
+Told = Literal["nothing", "target", "error"]
+
+
+class RecurrentState(NamedTuple):
+    """The cell's memory, the last answer, and what was told of it."""
+
+    memory: Any  # the cell's own arrays; its hidden state comes first
+    y: Float[Array, "out"]
+    told: Float[Array, "out"]
+
+
+class Recurrent(AbstractLearner):
+    """A recurrent cell and a linear read-out of logits.
+
+    `told` names what reaches it at the next tick beside the observation: nothing, the
+    target of the last tick, or the error softmax(y) - target.
+    """
+
+    cell: LSTM | RNN
+    V: Float[Array, "out units"]
+    c: Float[Array, "out"]
+    told: Told = eqx.field(static=True, default="nothing")
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
+
+    def __check_init__(self) -> None:
+        """Refuse a word that names nothing that can be told."""
+        if self.told not in ("nothing", "target", "error"):
+            raise Refusal(
+                f'`told` is "nothing", "target" or "error", got {self.told!r}'
+            )
+
+    @classmethod
+    def lstm(
+        cls,
+        key: PRNGKeyArray,
+        inputs: int,
+        units: int,
+        outputs: int,
+        told: Told = "nothing",
+    ) -> Self:
+        """An LSTM of `units`, weights N(0, 1 / fan in)."""
+        return cls._with(LSTM, key, (inputs, units, outputs), told)
+
+    @classmethod
+    def rnn(
+        cls,
+        key: PRNGKeyArray,
+        inputs: int,
+        units: int,
+        outputs: int,
+        told: Told = "nothing",
+    ) -> Self:
+        """A plain recurrent network of `units`, weights N(0, 1 / fan in)."""
+        return cls._with(RNN, key, (inputs, units, outputs), told)
+
+    @classmethod
+    def _with(cls, kind, key, sizes, told):
+        inputs, units, outputs = sizes
+        key_cell, key_out = jax.random.split(key)
+        hears = inputs + (0 if told == "nothing" else outputs)
+        V = jax.random.normal(key_out, (outputs, units)) / jnp.sqrt(units)
+        return cls(kind.random(key_cell, hears, units), V, jnp.zeros(outputs), told)
+
+    def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> RecurrentState:
+        """Memory at zero."""
+        nothing = jnp.zeros_like(self.c)
+        return RecurrentState(self.cell.newborn(), nothing, nothing)
+
+    def predict(
+        self, state: RecurrentState, x: Float[Array, "in"]
+    ) -> tuple[RecurrentState, Float[Array, "out"]]:
+        """One step of the cell, then the read-out."""
+        if self.told != "nothing":
+            x = jnp.concatenate([x, state.told])
+        memory = self.cell(state.memory, x)
+        y = self.V @ memory[0] + self.c
+        return RecurrentState(memory, y, jnp.zeros_like(y)), y
+
+    def learn(self, state: RecurrentState, feedback: Feedback) -> RecurrentState:
+        """Keeps what was told for the next tick."""
+        if self.told == "nothing":
+            return state
+        target = feedback.target
+        error = jax.nn.softmax(state.y) - target
+        return state._replace(told=target if self.told == "target" else error)
+
+    def rest(self, state: RecurrentState) -> RecurrentState:
+        """Everything at zero: all that it remembers is activations."""
+        return jax.tree.map(jnp.zeros_like, state)

@@ -1,0 +1,95 @@
+"""The command line: train, resume, eval, report, compare, reproduce, list."""
+
+import contextlib
+import io
+import logging
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from plastica.errors import Refusal
+
+OVERVIEW = """\
+plastica: find learning rules, look at them, put them to use
+
+  plastica train [EXPERIMENT] [--knob value ...]   search a rule (by default: memorise
+                                                   text, in about two minutes)
+  plastica resume RUN [--generations +N]           go on with a run
+  plastica eval RUN_OR_RULE [--knob value ...]     a rule on other data, or elsewhere
+  plastica report RUN                              a run as a page
+  plastica compare RUN ...                         several runs, seeds and spread
+  plastica reproduce FIGURE [--scale laptop]       a figure or table of a paper
+  plastica list                                    experiments and figures
+
+Every command has a --help; that of an experiment lists its knobs:
+  plastica train evolved_rules.memorise --help
+"""
+DEFAULT = "evolved_rules.memorise"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status."""
+    words = list(sys.argv[1:] if words is None else words)
+    if not words or words[0] in ("-h", "--help"):
+        print(OVERVIEW, end="")
+        return 0
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(version("plastica"))
+        return 0
+    logging.basicConfig(format="plastica: %(message)s", level=logging.WARNING)
+    try:
+        return _command(words[0])(words[1:]) or 0
+    except Refusal as refusal:
+        return _said(refusal, 2)
+    except KeyboardInterrupt:
+        return _said("interrupted; nothing of this command was left half-written", 130)
+    except RuntimeError as error:
+        from plastica.run import Diverged
+
+        if not isinstance(error, Diverged):
+            raise
+        return _said(error, 1)
+
+
+def _command(name: str) -> Callable[[list[str]], int | None]:
+    names = ("train", "resume", "eval", "report", "compare", "reproduce", "list")
+    if name not in names:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, names, n=1) or ["--help"]
+        raise Refusal(f"there is no command {name!r}; try plastica {near[0]}")
+    from plastica import commands
+
+    return getattr(commands, name if name not in ("eval", "list") else f"{name}_")
+
+
+def parse(shape: Any, words: Sequence[str], prog: str) -> Any:
+    """What tyro makes of the words; an error of theirs as one line."""
+    import tyro
+
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.cli(shape, args=list(words), prog=prog)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise Refusal(_one_line(captured.getvalue(), prog)) from None
+
+
+def _one_line(box: str, prog: str) -> str:
+    """The first paragraph of tyro's framed message, and its suggestion if any."""
+    lines = [line.strip("│╭╮╰╯─ \n") for line in box.splitlines()[1:]]
+    text = "\n".join(lines).strip()
+    paragraphs = [" ".join(p.split()) for p in re.split(r"\n\s*\n", text)]
+    hints = [p for p in paragraphs[1:] if p.startswith("Perhaps")]
+    said = " ".join([paragraphs[0].rstrip(".") + ".", *hints])
+    return f"{said} See {prog} --help."
+
+
+def _said(what: object, status: int) -> int:
+    print(f"plastica: {what}", file=sys.stderr)
+    return status

@@ -1,0 +1,269 @@
+"""What each command does; everything heavy is imported when it runs."""
+
+import inspect
+import typing
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from plastica import options
+from plastica.cli import DEFAULT, parse
+from plastica.errors import Refusal
+from plastica.source import Source, again, find, makes, shipped
+
+
+def train(words: list[str]) -> None:
+    """Searches a rule, then shows it beside its yardsticks."""
+    from plastica.run import train as carry_out
+    from plastica.saving import load
+
+    source, chosen, arguments = _experiment(words, options.Train, "plastica train")
+    _set_up(chosen)
+    experiment = source.call(arguments)
+    start = load(chosen.init_from) if chosen.init_from else None
+    if start is not None:
+        experiment = replace(experiment, learner=_moved(start, experiment.learner))
+    if chosen.dry_run:
+        from plastica.dry_run import describe
+
+        return describe(experiment)
+    run = _watched(
+        lambda display: carry_out(
+            experiment, chosen.out, source.recorded(arguments), display
+        )
+    )
+    _finish(run, chosen.beside, chosen.report)
+    return None
+
+
+def resume(words: list[str]) -> None:
+    """Goes on with a run to the end it was started for, or further."""
+    from plastica.folder import RunFolder
+    from plastica.run import resume as carry_on
+
+    chosen = parse(options.Resume, words, "plastica resume")
+    folder = RunFolder(chosen.run)
+    config = folder.config()
+    if chosen.devices is None and config.get("platform") == "cpu":
+        chosen = replace(chosen, devices=len(config["devices"]))
+    _set_up(replace(chosen, x64=config.get("x64", False)))
+    experiment = again(config["source"], chosen.experiment)
+    total = _total(chosen.generations, config["generations"])
+    run = _watched(lambda display: carry_on(chosen.run, experiment, total, display))
+    _finish(run, (), chosen.report)
+
+
+def eval_(words: list[str]) -> None:
+    """Scores a rule on its own experiment's unseen data, or on any other's."""
+    from plastica.saving import load, read_rule
+
+    if not words or words[0].startswith("-"):
+        words = ["--help", *words] if words else ["--help"]
+        return parse(options.Evaluate, words, "plastica eval RUN_OR_RULE")
+    path = Path(words[0])
+    made = read_rule(path)[1].get("made", {}).get("source")
+    if not made or made.get("sha256"):
+        raise Refusal(
+            f"{path} does not say which experiment of this package it is from; "
+            "evaluate it from Python: plastica.evaluate(learner, task, lives, key)"
+        )
+    source = find(made["experiment"])
+    chosen, arguments = _knobs(
+        source, options.Evaluate, words[1:], "plastica eval RULE", made["arguments"]
+    )
+    _set_up(chosen)
+    experiment = source.call(arguments)
+    learners = {str(p): load(p) for p in (path, *chosen.beside)}
+    _show_table(experiment, learners, chosen.passes)
+    return None
+
+
+def report(words: list[str]) -> None:
+    """Writes a run's page anew."""
+    from plastica import report as page
+    from plastica.folder import RunFolder
+    from plastica.run import Run
+
+    chosen = parse(options.Report, words, "plastica report")
+    config = RunFolder(chosen.run).config()
+    _set_up(chosen)
+    experiment = again(config["source"], chosen.experiment)
+    print(page.write(Run(experiment, chosen.run)))
+
+
+def compare(words: list[str]) -> None:
+    """Writes a page with the curves of several runs, and prints their scores."""
+    from plastica.compare import compared
+
+    chosen = parse(options.Compare, words, "plastica compare")
+    if not chosen.runs:
+        raise Refusal("name the runs to compare: plastica compare RUN RUN ...")
+    print(compared(chosen.runs, chosen.over, chosen.out))
+    print(f"\ncurves: {chosen.out}")
+
+
+def reproduce(words: list[str]) -> None:
+    """Runs what is missing of a figure, and draws it."""
+    from plastica.compare import figure_page
+    from plastica.sweep import carry_out, read_records
+
+    if not words or words[0].startswith("-"):
+        raise Refusal(
+            "name a figure: plastica reproduce FIGURE; plastica list has them"
+        )
+    source = find(words[0])
+    if makes(source.function) != "Sweep":
+        raise Refusal(f"{source.name} is one experiment: plastica train {source.name}")
+    chosen, arguments = _knobs(
+        source, options.Reproduce, words[1:], f"plastica reproduce {source.name}", {}
+    )
+    sweep = source.call(arguments)
+    scale = arguments.get("scale", "")
+    folder = chosen.out or Path("sweeps") / "-".join(filter(None, (source.name, scale)))
+    if chosen.records:
+        records = read_records(chosen.records)
+    else:
+        records = carry_out(sweep, folder, chosen.processes)
+    page = folder / "figure.html"
+    folder.mkdir(parents=True, exist_ok=True)
+    print(figure_page(source.name, sweep, records, page))
+    print(f"\nfigure: {page}, records: {chosen.records or folder / 'records.jsonl'}")
+
+
+def list_(words: list[str]) -> None:
+    """Names every experiment and figure, with the first line of what it says."""
+    parse(_nothing, words, "plastica list")
+    for kind, command in (("Experiment", "train"), ("Sweep", "reproduce")):
+        for name, function in shipped().items():
+            if makes(function) == kind:
+                first = (inspect.getdoc(function) or "").split("\n")[0]
+                print(f"plastica {command} {name:<32} {first}")
+
+
+def _nothing() -> None:
+    """List the experiments and figures."""
+
+
+def _experiment(words, shape, prog) -> tuple[Source, Any, dict[str, Any]]:
+    named = bool(words) and not words[0].startswith("-")
+    source = find(words[0] if named else DEFAULT)
+    if makes(source.function) == "Sweep":
+        raise Refusal(f"{source.name} is many runs: plastica reproduce {source.name}")
+    rest = words[1:] if named else words
+    chosen, arguments = _knobs(source, shape, rest, f"{prog} {source.name}", {})
+    return source, chosen, arguments
+
+
+def _knobs(source: Source, shape, words, prog, defaults):
+    """Options and an experiment's own knobs, from one line."""
+    hints = typing.get_type_hints(source.function, include_extras=True)
+    own = inspect.signature(source.function).parameters.values()
+    import tyro
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    knobs = [
+        inspect.Parameter(
+            p.name,
+            keyword,
+            annotation=hints[p.name],
+            default=_as(hints[p.name], defaults.get(p.name, p.default)),
+        )
+        for p in own
+    ]
+    shared = inspect.Parameter(
+        "command",
+        keyword,
+        annotation=Annotated[shape, tyro.conf.OmitArgPrefixes],
+        default=shape(),
+    )
+
+    def call(**given):
+        return given
+
+    call.__doc__ = source.function.__doc__
+    call.__signature__ = inspect.Signature([*knobs, shared])  # type: ignore[attr-defined]
+    call.__annotations__ = {p.name: p.annotation for p in [*knobs, shared]}
+    given = parse(call, words, prog)
+    chosen = given.pop("command")
+    return chosen, given
+
+
+def _as(hint, value):
+    """JSON's lists as the tuples that a knob takes."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _set_up(chosen: options.Machine) -> None:
+    from plastica import machine
+
+    machine.set_up(chosen.device, chosen.devices, chosen.x64)
+
+
+def _watched(carry_out):
+    """Carries out with a display; an interrupted run says how to go on."""
+    from plastica.progress import Progress
+    from plastica.run import Interrupted
+
+    display = Progress()
+    try:
+        return carry_out(display)
+    except Interrupted as stop:
+        print(f"stopped after a whole generation; go on: plastica resume {stop.path}")
+        raise
+
+
+def _finish(run, beside, wanted: bool) -> None:
+    """The table, the report, and what to type next."""
+    from plastica import report as page
+    from plastica.saving import load
+    from plastica.store import write_json
+
+    learners = {"this rule": run.best()} | {str(p): load(p) for p in beside}
+    if run.experiment.exhibit:
+        table = _show_table(run.experiment, learners, run.experiment.seed)
+        scores = {name: [s._asdict() for s in row] for name, row in table.rows}
+        about = {"title": table.title, "columns": table.columns, "rows": scores}
+        write_json(run.path / "scores.json", about)
+    if wanted:
+        print(f"\nreport     {page.write(run)}")
+    print(f"rule       {run.folder.rule}.npz")
+    print(f"next       plastica eval {run.path} --length 100")
+    print(f"           plastica resume {run.path} --generations +1000")
+
+
+def _show_table(experiment, learners: dict, seed: int):
+    import jax
+    from rich.console import Console
+    from rich.table import Table
+
+    if experiment.exhibit is None:
+        raise Refusal("this experiment has no exhibit: nothing is defined to be shown")
+    moved = [(name, _moved(who, experiment.learner)) for name, who in learners.items()]
+    table = experiment.exhibit.table(moved, jax.random.key(seed))
+    shown = Table(title=table.title, caption=table.note, title_justify="left")
+    for column in ("", *table.columns):
+        shown.add_column(column)
+    for name, scores in table.rows:
+        shown.add_row(name, *map(str, scores))
+    Console(width=None).print(shown)
+    return table
+
+
+def _moved(learner, like):
+    """A rule on the network of another learner; anything else as it is."""
+    from plastica.learner import AbstractRule
+
+    if isinstance(learner, AbstractRule) and isinstance(like, AbstractRule):
+        return learner.on(like.network)
+    return learner
+
+
+def _total(asked: str | None, now: int) -> int | None:
+    if asked is None:
+        return None
+    try:
+        return now + int(asked[1:]) if asked.startswith("+") else int(asked)
+    except ValueError:
+        raise Refusal(
+            f"--generations takes a total or +MORE, got {asked!r}; as in +5000"
+        ) from None

@@ -1,0 +1,91 @@
+"""Several runs side by side: curves and final scores, seeds and spread."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from plastica.errors import Refusal
+from plastica.exhibit import Panel
+from plastica.folder import RunFolder
+from plastica.plots import lines
+from plastica.report import page
+from plastica.store import write_aside
+from plastica.sweep import Record, Sweep
+
+
+def compared(runs: Sequence[Path], over: str, out: Path) -> str:
+    """Writes a page of held-out curves and returns the final scores as a table.
+
+    Runs that differ in their seed only are one curve, the mean over seeds.
+    """
+    groups: dict[str, list[list[dict]]] = {}
+    for path in runs:
+        folder = RunFolder(path)
+        rows = [row for row in folder.rows() if row.get("eval/loss") is not None]
+        if not rows:
+            raise Refusal(f"{path} has no evaluations yet; resume it first")
+        groups.setdefault(_without_seed(folder.config()), []).append(rows)
+    curves = {name: _mean_curve(group, over) for name, group in groups.items()}
+    panel = Panel("Held-out loss", "Means over seeds.", lines(curves, over, "loss"))
+    write_aside(out, lambda file: file.write(page("Runs compared", [panel]).encode()))
+    head = f"| experiment | seeds | {over} | final held-out loss | spread (sd) | best |"
+    lines_out = [head, "| --- | --- | --- | --- | --- | --- |"]
+    for name, group in groups.items():
+        final = np.array([rows[-1]["eval/loss"] for rows in group])
+        best = min(min(row["eval/loss"] for row in rows) for rows in group)
+        spent = np.mean([rows[-1][over] for rows in group])
+        spread = f"{final.std(ddof=1):.3f}" if len(final) > 1 else "-"
+        lines_out.append(
+            f"| {name} | {len(final)} | {spent:,.0f} | {final.mean():.3f} | {spread} "
+            f"| {best:.3f} |"
+        )
+    return "\n".join(lines_out)
+
+
+def figure_page(name: str, sweep: Sweep, records: Sequence[Record], out: Path) -> str:
+    """Writes a figure's page and SVG files, and returns its table as Markdown."""
+    if not records:
+        raise Refusal(
+            f"no run of {name} is finished; look at the .log files in {out.parent}"
+        )
+    panels = sweep.draw(records)
+    claim = Panel("The claim", sweep.claim, "")
+    write_aside(out, lambda file: file.write(page(name, [claim, *panels]).encode()))
+    for i, panel in enumerate(p for p in panels if p.html.startswith("<svg")):
+        picture = out.with_name(f"figure{i or ''}.svg")
+        write_aside(picture, lambda file, p=panel: file.write(p.html.encode()))
+    return "\n\n".join(panel.caption for panel in panels if "|" in panel.caption)
+
+
+def _without_seed(config: dict) -> str:
+    source = config.get("source") or {"experiment": "experiment", "arguments": {}}
+    arguments = {k: v for k, v in source["arguments"].items() if k != "seed"}
+    told = ", ".join(f"{k} {json.dumps(v)}" for k, v in _telling(arguments).items())
+    return f"{source['experiment']} ({told})" if told else source["experiment"]
+
+
+def _telling(arguments: dict) -> dict:
+    wanted = (
+        "text",
+        "length",
+        "hidden",
+        "population",
+        "search",
+        "rule",
+        "task",
+        "told",
+    )
+    return {name: arguments[name] for name in wanted if name in arguments}
+
+
+def _mean_curve(group: list[list[dict]], over: str):
+    """Means at the points of the shortest run, each curve interpolated there."""
+    shortest = min(group, key=lambda rows: rows[-1][over])
+    points = np.array([row[over] for row in shortest], float)
+    curves = [
+        np.interp(points, [r[over] for r in rows], [r["eval/loss"] for r in rows])
+        for rows in group
+    ]
+    return points, np.mean(curves, axis=0)

@@ -1,0 +1,76 @@
+"""What a learner has to show: a table beside its yardsticks, and pictures."""
+
+import abc
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+
+from plastica.learner import AbstractLearner
+
+
+class Score(NamedTuple):
+    """A mean and its standard error over lives."""
+
+    mean: float
+    error: float
+
+    @classmethod
+    def of(cls, values: Float[np.ndarray, "lives"]) -> Self:
+        """The mean of some lives' losses, and how sure it is; one life has no error."""
+        many = len(values) > 1
+        error = np.std(values, ddof=1) / np.sqrt(len(values)) if many else np.nan
+        return cls(float(np.mean(values)), float(error))
+
+    def __str__(self) -> str:
+        """Both with three decimals."""
+        return f"{self.mean:.3f} ± {self.error:.3f}"
+
+
+class Table(NamedTuple):
+    """Rows of a name and scores, under a title, with a note below."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Score, ...]], ...]
+    note: str = ""
+
+    def markdown(self) -> str:
+        """The table as Markdown."""
+        lines = [f"| {self.title} | " + " | ".join(self.columns) + " |"]
+        lines.append("| --- " * (len(self.columns) + 1) + "|")
+        lines += [
+            f"| {name} | " + " | ".join(map(str, scores)) + " |"
+            for name, scores in self.rows
+        ]
+        return "\n".join([*lines, "", self.note]) if self.note else "\n".join(lines)
+
+
+class Panel(NamedTuple):
+    """A piece of a report: a title, a sentence, and HTML made by this package."""
+
+    title: str
+    caption: str
+    html: str
+
+
+class AbstractExhibit(eqx.Module):
+    """Shows learners of one kind of task, on worlds that no search has seen."""
+
+    unit: eqx.AbstractClassVar[str]  # of the losses: "nats", "squared error"
+
+    @abc.abstractmethod
+    def yardsticks(self) -> dict[str, float]:
+        """Losses of methods that search nothing, in the objective's unit."""
+
+    @abc.abstractmethod
+    def table(
+        self, learners: Sequence[tuple[str, AbstractLearner]], key: PRNGKeyArray
+    ) -> Table:
+        """Learners, by their names, beside the yardsticks, on the same worlds."""
+
+    @abc.abstractmethod
+    def panels(self, learner: AbstractLearner, key: PRNGKeyArray) -> list[Panel]:
+        """Pictures of one learner in one world."""

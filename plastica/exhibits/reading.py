@@ -1,0 +1,151 @@
+"""How a learner reads: scores by reading, and a passage coloured by its surprisal."""
+
+import html
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.baselines.context import passage_scores
+from plastica.data import Alphabet
+from plastica.exhibit import AbstractExhibit, Panel, Score, Table
+from plastica.learner import AbstractLearner
+from plastica.lifetime import birth, live
+from plastica.plots import lines
+from plastica.tasks.text import Text
+
+ORDINALS = ("first", "second", "third")
+LONGEST_SHOWN = 2_000  # characters of a passage in a report
+
+
+class Reading(AbstractExhibit):
+    """Passages of a text that no search has seen, each read as `task` reads them."""
+
+    task: Text
+    alphabet: Alphabet = eqx.field(static=True)
+    passages: int = eqx.field(static=True, default=100)
+    orders: tuple[int, ...] = eqx.field(static=True, default=(0, 2))
+    unit: ClassVar[str] = "nats"
+
+    def yardsticks(self) -> dict[str, float]:
+        """Uniform, and adaptive context models, at the reading that counts."""
+        key = jax.random.key(0)
+        nats = {name: scores[:, -1] for name, scores in self._yardsticks(key).items()}
+        return {name: float(np.mean(scores)) for name, scores in nats.items()}
+
+    def table(
+        self, learners: Sequence[tuple[str, AbstractLearner]], key: PRNGKeyArray
+    ) -> Table:
+        """Nats per symbol of every reading, with standard errors over passages."""
+        measured = {name: self._readings(learner, key) for name, learner in learners}
+        rows = measured | self._yardsticks(key)
+        return Table(
+            title=f"nats per symbol, {self.passages} unseen passages "
+            f"of {self.task.length}",
+            columns=tuple(
+                f"{_ordinal(reading)} reading" for reading in range(self.task.readings)
+            ),
+            rows=tuple(
+                (name, tuple(Score.of(reading) for reading in scores.T))
+                for name, scores in rows.items()
+            ),
+            note="Adaptive context models learn within the passage too, and may be "
+            f"ahead. {math.log2(math.e):.3f} bits are a nat.",
+        )
+
+    def panels(self, learner: AbstractLearner, key: PRNGKeyArray) -> list[Panel]:
+        """The coloured passage, and norms of weights and activations over the life."""
+        nats, norms, passage = _watched(self.task, learner, key)
+        readings = np.asarray(nats).reshape(self.task.readings, -1)
+        text = self.alphabet.decode(np.asarray(passage))
+        return [
+            Panel(
+                "A passage it never saw",
+                "Every character coloured by its surprisal, from pale (certain) to "
+                "dark (as surprising as chance or worse).",
+                "".join(
+                    _coloured(f"{_ordinal(i)} reading", text, row, self.task.symbols)
+                    for i, row in enumerate(readings)
+                ),
+            ),
+            Panel(
+                "Its life, tick by tick",
+                "Root mean square of every array of its state.",
+                lines(
+                    {k: np.asarray(v) for k, v in norms.items()}, "tick", "", log=True
+                ),
+            ),
+        ]
+
+    def _readings(
+        self, learner: AbstractLearner, key: PRNGKeyArray
+    ) -> Float[np.ndarray, "passages readings"]:
+        nats = _nats(self.task, learner, jax.random.split(key, self.passages))
+        return np.asarray(nats).reshape(self.passages, self.task.readings, -1).mean(2)
+
+    def _yardsticks(self, key):
+        keys = jax.random.split(key, self.passages)
+        passages = np.asarray(_passages(self.task, keys))
+        symbols, readings = self.task.symbols, self.task.readings
+        uniform = np.full((self.passages, readings), math.log(symbols))
+        return {"uniform": uniform} | {
+            f"adaptive order {order}": passage_scores(
+                passages, symbols, order, readings
+            ).mean(2)
+            for order in self.orders
+        }
+
+
+@eqx.filter_jit
+def _nats(task: Text, learner: AbstractLearner, keys) -> Float[Array, "passages ticks"]:
+    def one(key):
+        return live(learner, task, *birth(learner, task, key), task.ticks)[2].value
+
+    return jax.lax.map(one, keys, batch_size=16)
+
+
+@eqx.filter_jit
+def _passages(task: Text, keys):
+    return jax.vmap(lambda key: task.passage(task.init(jax.random.split(key)[0])))(keys)
+
+
+@eqx.filter_jit
+def _watched(task: Text, learner: AbstractLearner, key):
+    """Nats of every tick of one life, norms of all that lives, and the passage."""
+
+    def watch(state, world, y):
+        leaves = jax.tree_util.tree_flatten_with_path(state)[0]
+        return {
+            jax.tree_util.keystr(path, simple=True, separator="."): jnp.sqrt(
+                jnp.mean(jnp.square(leaf))
+            )
+            for path, leaf in leaves
+        }
+
+    state, world = birth(learner, task, key)
+    _, _, loss, norms = live(learner, task, state, world, task.ticks, watch)
+    return loss.value, norms, task.passage(world)
+
+
+def _coloured(title: str, text: str, nats, symbols: int) -> str:
+    """A line of characters on backgrounds from white to red at ln(symbols)."""
+    worst = math.log(symbols)
+    spans = []
+    for character, surprisal in zip(text[:LONGEST_SHOWN], nats, strict=False):
+        share = min(float(surprisal) / worst, 1.0) if np.isfinite(surprisal) else 1.0
+        shown = html.escape(character) if character.isprintable() else "·"
+        spans.append(
+            f'<span style="background:rgb(255 {255 - 165 * share:.0f} '
+            f'{255 - 205 * share:.0f})" title="{surprisal:.2f} nats">{shown}</span>'
+        )
+    mean = f"{np.mean(nats):.2f} nats"
+    return f'<p class="reading"><b>{title}, {mean}</b><br>{"".join(spans)}</p>'
+
+
+def _ordinal(reading: int) -> str:
+    return ORDINALS[reading] if reading < len(ORDINALS) else f"{reading + 1}th"

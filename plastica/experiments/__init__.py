@@ -1,0 +1,1 @@
+"""Experiments: functions whose arguments are their knobs, one file a paper."""

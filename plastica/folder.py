@@ -1,0 +1,157 @@
+"""A run's folder: configuration, metrics, checkpoints, snapshots, and the rule found.
+
+config.json      what was run, with which versions, devices and data
+metrics.jsonl    a line a generation
+checkpoints/     the last three states of the search, and the best rule by evaluation
+snapshots/       theta along the way, few enough to animate
+rule.npz .json   the rule found; report.html shows it
+"""
+
+import contextlib
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plastica.errors import Refusal
+from plastica.learner import AbstractLearner
+from plastica.saving import arrays_of, filled, save
+from plastica.store import (
+    Damaged,
+    read_bundle,
+    read_json,
+    said_clearly,
+    write_aside,
+    write_bundle,
+    write_json,
+)
+
+log = logging.getLogger(__name__)
+
+KEPT = 3  # checkpoints
+
+
+class RunFolder:
+    """Where a run is kept; makes nothing until something is written."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Names a folder, which may not exist yet."""
+        self.path = Path(path)
+        self.metrics = self.path / "metrics.jsonl"
+        self.rule = self.path / "rule"
+        self.best = self.path / "checkpoints" / "best"
+        self.report = self.path / "report.html"
+
+    def create(self, config: dict) -> None:
+        """Makes the folder, which must be new or empty, and records `config`."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise Refusal(
+                f"{self.path} exists and is not empty; name another folder, or go on "
+                f"with it: plastica resume {self.path}"
+            )
+        with said_clearly(self.path):
+            (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+            (self.path / "snapshots").mkdir(exist_ok=True)
+        write_json(self.path / "config.json", config)
+
+    def config(self) -> dict:
+        """What was recorded at the start; refuses a folder that is no run."""
+        if not (self.path / "config.json").is_file():
+            raise Refusal(
+                f"{self.path} is no run: it has no config.json; give a folder that "
+                "`plastica train` made"
+            )
+        config = read_json(self.path / "config.json")
+        if config.get("format") != "plastica run":
+            raise Refusal(f"{self.path} is no run: its config.json is something else's")
+        return config
+
+    def amend(self, **changed: Any) -> None:
+        """Replaces entries of the configuration."""
+        write_json(self.path / "config.json", self.config() | changed)
+
+    def save_state(self, state: Any, generation: int, seconds: float) -> None:
+        """Writes a checkpoint and drops all but the last few."""
+        about = {"generation": generation, "seconds": seconds}
+        stem = self.path / "checkpoints" / f"{generation:08d}"
+        write_bundle(stem, arrays_of(state), about)
+        for old in self._checkpoints()[:-KEPT]:
+            for suffix in (".json", ".npz"):
+                old.with_suffix(suffix).unlink(missing_ok=True)
+
+    def restore(self, like: Any) -> tuple[Any, int, float]:
+        """The newest state that is whole, its generation and seconds."""
+        for stem in reversed(self._checkpoints()):
+            try:
+                arrays, about = read_bundle(stem)
+                generation, seconds = int(about["generation"]), float(about["seconds"])
+            except (Damaged, KeyError, TypeError, ValueError) as error:
+                log.warning("%s; using the checkpoint before it", error)
+                continue
+            return self._filled(like, arrays, stem), generation, seconds
+        raise Refusal(
+            f"{self.path} has no checkpoint that is whole; start again: the command is "
+            "in its config.json"
+        )
+
+    def append(self, rows: list[dict]) -> None:
+        """Adds lines to the metrics."""
+        with said_clearly(self.metrics), self.metrics.open("a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def rows(self) -> list[dict]:
+        """The metrics so far; a last line that was cut off is left out."""
+        if not self.metrics.is_file():
+            return []
+        rows = []
+        for line in self.metrics.read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError):
+                row = json.loads(line)
+                if isinstance(row, dict) and isinstance(row.get("generation"), int):
+                    rows.append(row)
+        return rows
+
+    def cut_after(self, generation: int) -> list[dict]:
+        """Drops metrics and snapshots of later generations; the rows that stay."""
+        rows = [row for row in self.rows() if row["generation"] <= generation]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        write_aside(self.metrics, lambda file: file.write(text.encode()))
+        for path in (self.path / "snapshots").glob("*"):
+            if path.stem.isdigit() and int(path.stem) > generation:
+                path.unlink()
+        return rows
+
+    def save_rule(self, learner: AbstractLearner, made: dict) -> None:
+        """Writes the rule found."""
+        save(learner, self.rule, made)
+
+    def save_best(self, learner: AbstractLearner, made: dict) -> None:
+        """Writes the best rule so far by evaluation."""
+        save(learner, self.best, made)
+
+    def snapshot(self, theta: np.ndarray, generation: int) -> None:
+        """Keeps theta as it is now."""
+        stem = self.path / "snapshots" / f"{generation:08d}"
+        write_bundle(stem, {"theta": theta}, {"generation": generation})
+
+    def snapshots(self) -> list[tuple[int, np.ndarray]]:
+        """The kept thetas by generation."""
+        stems = sorted((self.path / "snapshots").glob("*.json"))
+        return [(int(s.stem), read_bundle(s)[0]["theta"]) for s in stems]
+
+    def _checkpoints(self) -> list[Path]:
+        found = (self.path / "checkpoints").glob("*.json")
+        return sorted(p.with_suffix("") for p in found if p.stem.isdigit())
+
+    def _filled(self, like, arrays, stem):
+        try:
+            return filled(like, arrays, str(stem))
+        except Refusal as error:
+            raise Refusal(
+                f"{error}; the experiment is not the one that this run was started with"
+            ) from error

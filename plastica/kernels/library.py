@@ -1,0 +1,35 @@
+"""The shared library of `plastica-native`: found, loaded and registered once."""
+
+import ctypes
+import functools
+import logging
+
+import jax
+
+TARGET = "plastica_lives"
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """The library, its calls known to XLA; None (said once) where it is not there."""
+    try:
+        from plastica_native import LIBRARY
+
+        loaded = ctypes.CDLL(str(LIBRARY))
+    except (ImportError, OSError) as error:
+        logging.getLogger("plastica").info(
+            "lives run on XLA: the native kernel is absent (%s); `pip install ./native` "
+            "builds it",
+            error,
+        )
+        return None
+    capsule = jax.ffi.pycapsule(loaded[TARGET])
+    jax.ffi.register_ffi_target(TARGET, capsule, platform="cpu")
+    loaded.plastica_isa.restype = ctypes.c_char_p
+    return loaded
+
+
+def isa() -> str | None:
+    """The instruction set that lives are compiled for here; None without the library."""
+    loaded = library()
+    return loaded.plastica_isa().decode() if loaded else None

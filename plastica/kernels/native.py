@@ -1,0 +1,125 @@
+"""A population of `PMLPHebb` in texts, lived by the compiled kernel.
+
+Births and worlds are drawn by `lifetime.birth`; the kernel takes the weights and the
+passage, lives every member, and gives back the surprisal of every tick.
+"""
+
+import os
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.cells import PMLP
+from plastica.kernels.library import TARGET, library
+from plastica.learner import AbstractLearner, names
+from plastica.lifetime import birth
+from plastica.objective import AbstractObjective, Lifetime
+from plastica.rules.pmlp_hebb import PMLPHebb
+from plastica.tasks.text import Text
+
+PARAMETERS = ("M1", "M2", "b1", "M3", "b3")  # of a layer, in the order of theta
+
+
+def reason(learner: AbstractLearner, objective: AbstractObjective) -> str | None:
+    """Why the kernel cannot live these lives; None if it can."""
+    if not isinstance(learner, PMLPHebb):
+        return f"the native kernel lives PMLPHebb only, not {type(learner).__name__}"
+    layers = range(len(learner.layers))
+    order = [f"layers.{layer}.{name}" for layer in layers for name in PARAMETERS]
+    if (
+        not all(type(cell) is PMLP for cell in learner.layers)
+        or names(learner) != order
+    ):
+        return "the native kernel knows updates that are PMLPs, and theta is not"
+    if not isinstance(objective, Lifetime) or objective.judge != "value":
+        return 'the native kernel returns `Lifetime` losses with judge="value" only'
+    others = {type(task).__name__ for task in objective.tasks if type(task) is not Text}
+    if others:
+        return f"the native kernel lives in Text only, not in {', '.join(others)}"
+    floats = {str(leaf.dtype) for leaf in jax.tree.leaves(learner)}
+    if floats != {"float32"} or jax.config.jax_enable_x64:
+        return f"the native kernel counts in float32, and this life in {floats}"
+    if jax.default_backend() != "cpu":
+        return f"the native kernel runs on CPUs, and this is {jax.default_backend()}"
+    if library() is None:
+        return "plastica-native is not installed; `pip install ./native` builds it"
+    return None
+
+
+def losses(
+    thetas: Float[Array, "members theta"],
+    learner_of: Callable[[Float[Array, "theta"]], AbstractLearner],
+    objective: Lifetime,
+    key: PRNGKeyArray,
+    threads: int | None = None,
+) -> Float[Array, "members"]:
+    """What `objective(learner_of(theta), (), key)` says of every theta.
+
+    To be called where `reason` is None; may be jitted, and sharded over devices, each
+    with `threads` of its own (default: its share of the processor).
+    """
+    template = learner_of(thetas[0])
+    means = [
+        jnp.mean(
+            jax.lax.map(lambda k, w=who, t=task: _life(thetas, w, t, k, threads), keys),
+            0,
+        )
+        for who, task, keys in zip(
+            objective._learners(template),
+            objective.tasks,
+            objective._keys(key),
+            strict=True,
+        )
+    ]
+    pairs = zip(objective.weights, means, strict=True)
+    return sum(weight * mean for weight, mean in pairs) / sum(objective.weights)
+
+
+def surprisals(
+    thetas: Float[Array, "members theta"],
+    learner: PMLPHebb,
+    task: Text,
+    key: PRNGKeyArray,
+    threads: int | None = None,
+) -> Float[Array, "members ticks"]:
+    """Every tick's `Loss.value` of `lifetime(learner, task, key)`, for every theta.
+
+    Of `learner` only sizes are used. After a life has diverged it is NaN.
+    """
+    state, world = birth(learner, task, key)
+    network = learner.network
+    call = jax.ffi.ffi_call(
+        TARGET, jax.ShapeDtypeStruct((len(thetas), task.ticks), jnp.float32)
+    )
+    return call(
+        thetas,
+        task.passage(world).astype(jnp.int32),
+        *state.w,
+        sizes=np.array(network.sizes, np.int64),
+        edges=np.array(network.edges, np.int64).reshape(-1),
+        hidden=np.array([cell.b1.shape[0] for cell in learner.layers], np.int64),
+        state=np.int64(learner.layers[0].b3.shape[0]),
+        softmax=learner.readout == "softmax",
+        readings=np.int64(task.readings),
+        threads=np.int64(threads or threads_per_device()),
+    )
+
+
+def threads_per_device() -> int:
+    """The processor's cores, shared among JAX's devices."""
+    return max(len(os.sched_getaffinity(0)) // jax.local_device_count(), 1)
+
+
+def _life(thetas, learner, task, key, threads):
+    values = surprisals(thetas, learner, task, key, threads)
+    world = birth(learner, task, key)[1]
+    y = jnp.zeros(task.symbols)
+
+    def weight(tick):
+        return task.respond(world._replace(tick=tick), y)[2].weight
+
+    weights = jax.vmap(weight)(jnp.arange(task.ticks))
+    return jnp.sum(weights * values, axis=1)

@@ -1,0 +1,130 @@
+"""The inner loop: a learner and a world in conversation, tick by tick."""
+
+from collections.abc import Callable
+from math import isqrt
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.errors import Refusal
+from plastica.learner import AbstractLearner, State
+from plastica.task import AbstractTask, Loss, World
+
+Watch = Callable[[State, World, Array], Any]  # what a picture wants to see of a tick
+
+
+def live(
+    learner: AbstractLearner,
+    task: AbstractTask,
+    state: State,
+    world: World,
+    ticks: int,
+    watch: Watch | None = None,
+) -> tuple[State, World, Loss, Any]:
+    """Live on for `ticks` ticks, from a state in a world.
+
+    Returns the last state and world, every tick's loss (fields of shape `(ticks,)`),
+    and what `watch(state, world, y)` saw, stacked over ticks (None without one).
+    Differentiated, it stores the states of about `2 sqrt(ticks)` ticks.
+    """
+
+    def tick(carry, _):
+        state, world = carry
+        state, y = learner.predict(state, task.observe(world))
+        world, feedback, loss = task.respond(world, y)
+        # cond, not where: an untaught tick costs nothing, and no gradient flows there
+        state = lax.cond(feedback.taught, taught, untaught, state, feedback)
+        return (state, world), (loss, watch(state, world, y) if watch else None)
+
+    def taught(state, feedback):
+        return learner.learn(state, feedback)
+
+    def untaught(state, feedback):
+        return state
+
+    @jax.checkpoint
+    def segment(carry, _):
+        return lax.scan(tick, carry, length=inner)
+
+    inner = _segment_length(ticks)
+    carry, seen = lax.scan(segment, (state, world), length=ticks // inner)
+    seen = jax.tree.map(lambda s: s.reshape(-1, *s.shape[2:]), seen)
+    if ticks % inner:
+        carry, rest = lax.scan(tick, carry, length=ticks % inner)
+        seen = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), seen, rest)
+    (state, world), (losses, watched) = carry, seen
+    return state, world, losses, watched
+
+
+def lifetime(learner: AbstractLearner, task: AbstractTask, key: PRNGKeyArray) -> Loss:
+    """A newborn in a new world, for `task.ticks`: every tick's loss."""
+    state, world = birth(learner, task, key)
+    return live(learner, task, state, world, task.ticks)[2]
+
+
+def birth(
+    learner: AbstractLearner, task: AbstractTask, key: PRNGKeyArray
+) -> tuple[State, World]:
+    """A newborn and a new world; the world does not depend on the learner."""
+    key_world, key_birth = jax.random.split(key)
+    world = task.init(key_world)
+    return learner.init(key_birth, task.observe(world)), world
+
+
+def examine(
+    learner: AbstractLearner, state: State, xs: Float[Array, "questions *batch in"]
+) -> Float[Array, "questions *batch out"]:
+    """Many questions to one state, none of them leaving a trace."""
+    return jax.vmap(lambda x: learner.predict(state, x)[1])(xs)
+
+
+def total(losses: Loss) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """A life's loss and its miss: the weighted sums over ticks."""
+    return jnp.sum(losses.weight * losses.value), jnp.sum(losses.weight * losses.miss)
+
+
+def check(learner: AbstractLearner, task: AbstractTask) -> None:
+    """Refuse a learner that `task` cannot teach or whose sizes do not fit it."""
+    who, where = type(learner).__name__, type(task).__name__
+    missing = learner.needs - task.gives
+    if missing:
+        raise Refusal(
+            f"{who} cannot live in {where}: it learns from {_listed(learner.needs)}, "
+            f"and {where} gives {_listed(task.gives) or 'nothing'}; choose a learner "
+            f"that needs no {_listed(missing)}"
+        )
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    world = eqx.filter_eval_shape(task.init, key)
+    x = eqx.filter_eval_shape(task.observe, world)
+    try:
+        y = eqx.filter_eval_shape(
+            lambda k, x: learner.predict(learner.init(k, x), x)[1], key, x
+        )
+        feedback = eqx.filter_eval_shape(task.respond, world, y)[1]
+        fits = feedback.target.shape == y.shape or "target" not in task.gives
+    except (TypeError, ValueError) as error:
+        raise Refusal(
+            f"{who} does not fit {where}, which shows arrays of shape {x.shape}: "
+            f"{str(error).splitlines()[0]}; change the learner's sizes"
+        ) from error
+    if not fits:
+        raise Refusal(
+            f"{who} answers with shape {y.shape} and {where} teaches shape "
+            f"{feedback.target.shape}; give the learner {feedback.target.shape[-1]} "
+            "outputs"
+        )
+
+
+def _listed(kinds: frozenset[str]) -> str:
+    return " and ".join(sorted(f"{kind}s" for kind in kinds))
+
+
+def _segment_length(ticks: int) -> int:
+    """About the square root of `ticks`, a divisor of it if there is one near."""
+    root = max(isqrt(ticks), 1)
+    near = [n for n in range(root, 2 * root + 1) if ticks % n == 0]
+    return near[0] if near else root

@@ -1,0 +1,93 @@
+"""The machine under a run: its devices and versions, and how JAX is set up on it."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from plastica.errors import Refusal
+
+RECORDED = ("plastica", "plastica-native", "jax", "jaxlib", "equinox", "numpy", "optax")
+
+
+def set_up(device: str | None = None, devices: int | None = None, x64: bool = False):
+    """Chooses the kind of device ("cpu", "gpu"), how many CPU devices, and precision.
+
+    A CPU is shown to JAX as one device a core, over which a population is split. Must
+    come before anything is computed.
+    """
+    import jax
+
+    if device:
+        jax.config.update("jax_platforms", {"gpu": "cuda"}.get(device, device))
+    jax.config.update("jax_num_cpu_devices", devices or cores())
+    jax.config.update("jax_enable_x64", x64)
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise Refusal(
+            f"no device {device!r} on this machine ({reason}); leave --device out"
+        ) from error
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else (os.cpu_count() or 1)
+    )
+
+
+def description() -> dict[str, Any]:
+    """Versions, devices and processor, to be recorded with a run."""
+    import jax
+
+    return {
+        "versions": {"python": platform.python_version()} | _versions(),
+        "devices": [str(device.device_kind) for device in jax.devices()],
+        "platform": jax.default_backend(),
+        "processor": _processor(),
+        "cores": cores(),
+        "x64": bool(jax.config.jax_enable_x64),  # type: ignore[attr-defined]
+        "commit": commit(),
+    }
+
+
+def commit() -> str | None:
+    """The commit of the checkout that this package stands in, "+" if it was changed."""
+    folder = Path(__file__).parent
+    try:
+        found = _git(folder, "rev-parse", "--short=12", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--", ".")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found + ("+" if changed else "")
+
+
+def _git(folder, *words):
+    return subprocess.run(
+        ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in RECORDED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":")[1] for line in text.splitlines() if "model name" in line]
+    return names[0].strip() if names else platform.machine()

@@ -1,0 +1,60 @@
+"""Layer sizes and edges of a network, and the drawing of initial weights."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.errors import Refusal
+
+Edge = tuple[int, int]  # (post, pre): from layer `pre` to layer `post`
+
+
+@dataclass(frozen=True)
+class Network:
+    """Sizes of the layers, the first the input and the last the output, and edges.
+
+    An edge is written `(post, pre)`, counted from 0; the weights on it have shape
+    `(sizes[post], sizes[pre])`. Hashable, so that it can be static.
+    """
+
+    sizes: tuple[int, ...]
+    edges: tuple[Edge, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a network."""
+        if not self.sizes or any(size < 1 for size in self.sizes):
+            raise Refusal(
+                f"a network needs layers of at least one unit, got sizes {self.sizes}"
+            )
+        layers = range(len(self.sizes))
+        strange = [e for e in self.edges if e[0] not in layers or e[1] not in layers]
+        if strange or len(set(self.edges)) < len(self.edges):
+            raise Refusal(
+                f"edges are distinct pairs (post, pre) of layers 0 to {layers[-1]}, "
+                f"got {self.edges}"
+            )
+
+    @classmethod
+    def layered(cls, *sizes: int) -> "Network":
+        """Neighbours joined both ways, hidden layers also to themselves (000, 5)."""
+        last = len(sizes) - 1
+        pairs = [(layer, layer + 1) for layer in range(last)]
+        both_ways = pairs + [(post, pre) for pre, post in pairs]
+        itself = [(layer, layer) for layer in range(1, last)]
+        return cls(tuple(sizes), tuple(sorted(both_ways + itself)))
+
+    def same_kinds(self, other: "Network") -> bool:
+        """Whether the two differ in the sizes of their layers only."""
+        same_depth = len(self.sizes) == len(other.sizes)
+        return same_depth and set(self.edges) == set(other.edges)
+
+    def draw_weights(self, key: PRNGKeyArray) -> tuple[Float[Array, "post pre"], ...]:
+        """One matrix an edge, in the order of `edges`, entries N(0, 1 / n_pre)."""
+        keys = jax.random.split(key, max(len(self.edges), 1))
+        return tuple(
+            jax.random.normal(k, (self.sizes[post], self.sizes[pre]))
+            / jnp.sqrt(self.sizes[pre])
+            for k, (post, pre) in zip(keys, self.edges, strict=False)
+        )

@@ -1,0 +1,139 @@
+"""How lives are judged: one number for a learner, to be minimised."""
+
+import abc
+from typing import Any, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.errors import Refusal
+from plastica.learner import AbstractLearner, AbstractRule
+from plastica.lifetime import check, lifetime, total
+from plastica.network import Network
+from plastica.task import AbstractTask
+
+Carry = Any  # a pytree of arrays: lives that go on between updates, or ()
+
+
+Judge = Literal["value", "miss"]
+
+
+class AbstractObjective(eqx.Module):
+    """A loss of a learner; with lives that go on between updates, in `carry`.
+
+    Under an evolutionary search every member has a carry of its own.
+    """
+
+    @abc.abstractmethod
+    def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> Carry:
+        """The lives before the first update; `()` where none go on."""
+
+    @abc.abstractmethod
+    def __call__(
+        self, learner: AbstractLearner, carry: Carry, key: PRNGKeyArray
+    ) -> tuple[Float[Array, ""], Carry]:
+        """The loss, NaN or infinite where the learner diverged, and the lives after."""
+
+    @abc.abstractmethod
+    def check(self, learner: AbstractLearner) -> None:
+        """Refuse a learner that cannot live here."""
+
+    @property
+    @abc.abstractmethod
+    def ticks(self) -> int:
+        """How many ticks one call lives."""
+
+
+class Entry(NamedTuple):
+    """A task, the network to live it on (None: the learner's own), and its weight."""
+
+    task: AbstractTask
+    network: Network | None = None
+    weight: float = 1.0
+
+
+class Lifetime(AbstractObjective):
+    """Whole lives, each a newborn in a new world: the mean over `lives` of each entry.
+
+    `judge` is "value" (nats, squared error, ...) or "miss" (1 - accuracy). All
+    learners called with one key meet the same worlds and share their births.
+    """
+
+    tasks: tuple[AbstractTask, ...]
+    networks: tuple[Network | None, ...] = eqx.field(static=True)
+    weights: tuple[float, ...] = eqx.field(static=True)
+    lives: int = eqx.field(static=True, default=1)
+    judge: Judge = eqx.field(static=True, default="value")
+
+    @classmethod
+    def of(cls, *entries: Entry | AbstractTask, lives: int = 1, judge: Judge = "value"):
+        """An objective over tasks, or over entries of task, network and weight."""
+        whole = [e if isinstance(e, Entry) else Entry(e) for e in entries]
+        tasks, networks, weights = zip(*whole, strict=True)
+        return cls(tasks, networks, weights, lives, judge)
+
+    def __check_init__(self) -> None:
+        """Refuse an objective without lives."""
+        if not self.tasks or self.lives < 1:
+            raise Refusal(
+                f"an objective needs a task and at least one life, got "
+                f"{len(self.tasks)} tasks and {self.lives} lives"
+            )
+
+    def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> tuple[()]:
+        """Nothing goes on between updates."""
+        return ()
+
+    def __call__(
+        self, learner: AbstractLearner, carry: tuple[()], key: PRNGKeyArray
+    ) -> tuple[Float[Array, ""], tuple[()]]:
+        """The weighted mean of the entries' mean losses."""
+        losses = self.each(learner, key)
+        means = [jnp.mean(loss) for loss in losses]
+        pairs = zip(self.weights, means, strict=True)
+        weighted = jnp.stack([w * mean for w, mean in pairs])
+        return jnp.sum(weighted) / sum(self.weights), carry
+
+    def each(
+        self, learner: AbstractLearner, key: PRNGKeyArray
+    ) -> list[Float[Array, "lives"]]:
+        """The loss of every life, entry by entry."""
+        return [
+            jax.vmap(lambda k, who=who, task=task: self._life(who, task, k))(keys)
+            for who, task, keys in zip(
+                self._learners(learner), self.tasks, self._keys(key), strict=True
+            )
+        ]
+
+    def check(self, learner: AbstractLearner) -> None:
+        """Refuse a learner that one of the tasks cannot teach."""
+        for who, task in zip(self._learners(learner), self.tasks, strict=True):
+            check(who, task)
+
+    @property
+    def ticks(self) -> int:
+        """Ticks of all lives together."""
+        return self.lives * sum(task.ticks for task in self.tasks)
+
+    def _life(self, learner, task, key):
+        return total(lifetime(learner, task, key))[0 if self.judge == "value" else 1]
+
+    def _keys(self, key):
+        return [
+            jax.random.split(jax.random.fold_in(key, entry), self.lives)
+            for entry in range(len(self.tasks))
+        ]
+
+    def _learners(self, learner):
+        for network in self.networks:
+            if network is None:
+                yield learner
+            elif isinstance(learner, AbstractRule):
+                yield learner.on(network)
+            else:
+                raise Refusal(
+                    f"{type(learner).__name__} cannot be moved to another network: "
+                    "its theta is the weights of this one; leave `network` out"
+                )

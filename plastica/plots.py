@@ -1,0 +1,64 @@
+"""Plots as SVG text, to stand in a page or a file by themselves."""
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+
+COLOURS = ("#b2352c", "#2c6db2", "#3a8f4d", "#a06bb8", "#c98a1b", "#5b6770")
+
+
+def lines(
+    curves: Mapping[str, np.ndarray | tuple[np.ndarray, np.ndarray]],
+    x: str,
+    y: str,
+    log: bool = False,
+    levels: Mapping[str, float] | None = None,
+) -> str:
+    """Curves by name, each `y` or `(x, y)`; `levels` are drawn as dashed lines."""
+    figure, axes = new_figure()
+    for colour, (name, curve) in zip(
+        _colours(len(curves)), curves.items(), strict=True
+    ):
+        points = curve if isinstance(curve, tuple) else (np.arange(len(curve)), curve)
+        axes.plot(*points, label=name, color=colour, linewidth=1.4)
+    for name, level in (levels or {}).items():
+        axes.axhline(level, color="#888", linestyle="--", linewidth=0.9)
+        axes.annotate(
+            name,
+            (1.0, level),
+            xycoords=("axes fraction", "data"),
+            fontsize=8,
+            color="#555",
+        )
+    if log:
+        axes.set_yscale("log")
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    if len(curves) > 1:
+        axes.legend(fontsize=8, frameon=False, ncols=2)
+    return svg(figure)
+
+
+def new_figure(width: float = 7.0, height: float = 3.4):
+    """A figure and its axes, without a window and without frames on two sides."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def svg(figure) -> str:
+    """A figure as an <svg> element, the same for the same figure."""
+    import matplotlib
+
+    page = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "plastica"}):
+        figure.savefig(page, format="svg", metadata={"Date": None})
+    return page.getvalue()[page.getvalue().index("<svg") :]
+
+
+def _colours(count: int) -> list[str]:
+    return [COLOURS[i % len(COLOURS)] for i in range(count)]

@@ -1,0 +1,87 @@
+"""A run as one page of HTML that needs nothing but itself."""
+
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from plastica.exhibit import Panel, Table
+from plastica.plots import lines
+from plastica.run import Run
+from plastica.store import write_aside
+
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;
+color:#222;background:#fff}h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2.2rem}
+table{border-collapse:collapse}td,th{padding:.25rem .8rem;border-bottom:1px solid #ddd;
+text-align:left;font-variant-numeric:tabular-nums}svg{max-width:100%;height:auto}
+.reading{font:14px/1.7 ui-monospace,monospace;overflow-wrap:anywhere}
+.caption,footer{color:#666}pre{background:#f6f6f6;padding:.8rem;overflow:auto}
+"""
+
+
+def write(run: Run) -> Path:
+    """Writes the run's `report.html` and returns its path."""
+    config, key = run.folder.config(), jax.random.key(run.experiment.seed)
+    best, exhibit = run.best(), run.experiment.exhibit
+    panels = [learning_curve(run)]
+    if exhibit:
+        table = exhibit.table([("this rule", best)], key)
+        panels += [Panel("Scores", table.note, _table(table))]
+        panels += exhibit.panels(best, key)
+    recorded = f"<pre>{html.escape(json.dumps(config, indent=2))}</pre>"
+    panels.append(Panel("What was run", "", recorded))
+    name = (config.get("source") or {}).get("experiment", "experiment")
+    text = page(f"{name}, {config['started'][:10]}", panels)
+    write_aside(run.folder.report, lambda file: file.write(text.encode()))
+    return run.folder.report
+
+
+def learning_curve(run: Run) -> Panel:
+    """Losses by generation, on training and held-out data, beside the yardsticks."""
+    rows, exhibit = run.rows(), run.experiment.exhibit
+    curves = {
+        name: tuple(np.array(pairs).T)
+        for name, key in (("training", "train/loss"), ("held out", "eval/loss"))
+        if (
+            pairs := [(r["generation"], r[key]) for r in rows if r.get(key) is not None]
+        )
+    }
+    picture = lines(
+        curves,
+        "generation",
+        exhibit.unit if exhibit else "loss",
+        levels=exhibit.yardsticks() if exhibit else None,
+    )
+    caption = (
+        "Training: the mean over the members of a generation. Held out: the mean of "
+        "the search's distribution, on data that the search does not see."
+    )
+    return Panel("Learning curve", caption, picture)
+
+
+def page(title: str, panels: Sequence[Panel]) -> str:
+    """A whole page of panels under a title, which needs nothing but itself."""
+    body = "".join(
+        f"<h2>{html.escape(panel.title)}</h2>{panel.html}"
+        f'<p class="caption">{html.escape(panel.caption)}</p>'
+        for panel in panels
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style>"
+        f"<h1>{html.escape(title)}</h1>{body}<footer>Made by plastica.</footer></html>"
+    )
+
+
+def _table(table: Table) -> str:
+    head = "".join(f"<th>{html.escape(c)}</th>" for c in (table.title, *table.columns))
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in (name, *scores))
+        for name, scores in table.rows
+    )
+    return f"<table><tr>{head}{rows}</table>"

@@ -1,0 +1,5 @@
+"""Learning rules: theta does not depend on the size of the network."""
+
+from plastica.rules.pmlp_hebb import PMLPHebb
+
+__all__ = ["PMLPHebb"]

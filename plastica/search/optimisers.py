@@ -1,0 +1,27 @@
+"""Optimisers by name, for the searches that take one."""
+
+from functools import lru_cache
+from typing import Literal
+
+import optax
+
+from plastica.errors import Refusal
+
+Name = Literal["adam", "sgd", "momentum"]
+
+
+@lru_cache  # equal arguments give one object, which as a static field retraces nothing
+def optimiser(
+    name: Name = "adam", rate: float = 1e-3, clip: float | None = None
+) -> optax.GradientTransformation:
+    """An optax optimiser; `clip` bounds the gradient's norm, `momentum` is 0.9."""
+    known = {
+        "adam": lambda: optax.adam(rate),
+        "sgd": lambda: optax.sgd(rate),
+        "momentum": lambda: optax.sgd(rate, momentum=0.9),
+    }
+    if name not in known:
+        raise Refusal(f"no optimiser {name!r}; there are {', '.join(known)}")
+    if clip is None:
+        return known[name]()
+    return optax.chain(optax.clip_by_global_norm(clip), known[name]())

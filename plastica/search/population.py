@@ -1,0 +1,168 @@
+"""Living a population: in chunks that fit a cache, over all devices of the machine."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica import kernels
+from plastica.errors import Refusal
+from plastica.learner import AbstractLearner
+from plastica.objective import AbstractObjective, Carry
+
+Engine = Literal["auto", "xla", "native"]
+
+MEMBERS = PartitionSpec("members")
+
+
+class Population(eqx.Module):
+    """How many members a generation has, and how they are lived.
+
+    `chunk` members are lived at once on each device (None: all of its share). The
+    `engine` is "xla", "native" (refused where the kernel does not fit), or "auto": the
+    kernel where it fits.
+    """
+
+    members: int = eqx.field(static=True)
+    chunk: int | None = eqx.field(static=True, default=None)
+    engine: Engine = eqx.field(static=True, default="auto")
+
+    def __check_init__(self) -> None:
+        """Refuse what is no population."""
+        if self.members < 1:
+            raise Refusal(f"a population has at least one member, got {self.members}")
+        if self.engine not in ("auto", "xla", "native"):
+            raise Refusal(
+                f'the engine is "auto", "xla" or "native", got {self.engine!r}'
+            )
+
+    def noise(self, key: PRNGKeyArray, size: int) -> Float[Array, "members theta"]:
+        """Standard normal; a member's own does not depend on where it is computed."""
+
+        def own(member):
+            return jax.random.normal(jax.random.fold_in(key, member), (size,))
+
+        return self._spread(jax.vmap(own)(jnp.arange(self.members)))
+
+    def lived_by(
+        self, learner: AbstractLearner, objective: AbstractObjective
+    ) -> Engine:
+        """Which engine lives these lives, "xla" or "native"."""
+        if self.engine == "xla":
+            return "xla"
+        why_not = kernels.reason(learner, objective)
+        if why_not and self.engine == "native":
+            raise Refusal(f'{why_not}; or ask for engine "auto"')
+        return "xla" if why_not else "native"
+
+    def live(
+        self,
+        thetas: Float[Array, "members theta"],
+        learner_of: Callable[[Float[Array, "theta"]], AbstractLearner],
+        objective: AbstractObjective,
+        carries: Carry,
+        key: PRNGKeyArray,
+    ) -> tuple[Float[Array, "members"], Carry]:
+        """Every member's loss and carry; all share `key`, their episode and birth."""
+        native = self.lived_by(learner_of(thetas[0]), objective) == "native"
+        arrays, static = eqx.partition((objective, key), eqx.is_array)
+
+        def share(thetas, carries, arrays):
+            objective, key = eqx.combine(arrays, static)
+            if native:
+                return kernels.losses(thetas, learner_of, objective, key), carries
+
+            def one(member):
+                theta, carry = member
+                return objective(learner_of(theta), carry, key)
+
+            chunk = min(self.chunk or len(thetas), len(thetas))
+            return jax.lax.map(one, (thetas, carries), batch_size=chunk)
+
+        devices = len(jax.devices())
+        if devices == 1:
+            return share(thetas, carries, arrays)
+        split = jax.shard_map(
+            share,
+            mesh=_mesh(),
+            in_specs=(MEMBERS, MEMBERS, PartitionSpec()),
+            out_specs=(MEMBERS, MEMBERS),
+            check_vma=False,
+        )
+        padded = jax.tree.map(lambda a: _pad(a, devices), (thetas, carries))
+        losses, carries = split(*padded, arrays)  # type: ignore[call-issue]
+        return jax.tree.map(lambda a: a[: self.members], (losses, carries))
+
+    def _spread(self, noise):
+        if len(jax.devices()) == 1 or self.members % len(jax.devices()):
+            return noise
+        return jax.lax.with_sharding_constraint(noise, NamedSharding(_mesh(), MEMBERS))
+
+
+def measured(
+    population: Population,
+    learner_of: Callable,
+    theta: Float[Array, "theta"],
+    objective: AbstractObjective,
+    key: PRNGKeyArray,
+) -> tuple[Population, dict[int, float]]:
+    """The population with the fastest chunk, and the seconds that each one tried took.
+
+    A chunk of members must fit a cache with all that lives; how many do is measured.
+    """
+    whole = -(-population.members // len(jax.devices()))
+    native = population.lived_by(learner_of(theta), objective) == "native"
+    if whole == 1 or native:
+        return population, {}
+    seconds = {}
+    for chunk in sorted({min(chunk, whole) for chunk in (whole, 16, 4)}):
+        tried = replace(population, chunk=chunk)
+
+        @eqx.filter_jit
+        def lived(theta, objective, key, tried=tried):
+            thetas = theta + 0.01 * tried.noise(key, theta.size)
+            carries = jax.vmap(lambda t: objective.init(learner_of(t), key))(thetas)
+            return tried.live(thetas, learner_of, objective, carries, key)[0]
+
+        jax.block_until_ready(lived(theta, objective, key))  # compiles
+        seconds[chunk] = min(
+            _seconds(lambda lived=lived: lived(theta, objective, key)) for _ in range(3)
+        )
+    fastest = min(seconds, key=lambda chunk: seconds[chunk])
+    return replace(population, chunk=fastest), seconds
+
+
+def placed(tree):
+    """A pytree with its arrays on all devices, where a generation leaves them.
+
+    Otherwise the second generation, finding them elsewhere than the first, compiles
+    anew.
+    """
+    if len(jax.devices()) == 1:
+        return tree
+    everywhere = NamedSharding(_mesh(), PartitionSpec())
+    arrays, rest = eqx.partition(tree, lambda leaf: isinstance(leaf, jax.Array))
+    return eqx.combine(jax.device_put(arrays, everywhere), rest)
+
+
+def _seconds(work):
+    start = time.perf_counter()
+    jax.block_until_ready(work())
+    return time.perf_counter() - start
+
+
+def _mesh():
+    devices = (len(jax.devices()),)
+    return jax.make_mesh(devices, ("members",), axis_types=(AxisType.Auto,))
+
+
+def _pad(array, devices):
+    """Copies of the first member until all devices have as many."""
+    missing = -len(array) % devices
+    return jnp.concatenate([array, jnp.repeat(array[:1], missing, axis=0)])

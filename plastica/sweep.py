@@ -1,0 +1,135 @@
+"""Many runs that make a figure or a table: one after another, resumable run by run."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plastica.errors import Refusal
+from plastica.exhibit import Panel
+from plastica.folder import RunFolder
+from plastica.store import read_json, write_aside
+
+CURVE_POINTS = 60  # that a record keeps
+
+Record = dict[str, Any]  # arguments, commit, seed, curve, scores, machine, seconds
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Runs of one experiment function, and how their records become a figure.
+
+    `claim` is what the paper says; `draw` makes panels from the records there are.
+    """
+
+    experiment: str
+    runs: tuple[dict[str, Any], ...]  # the arguments of each
+    draw: Callable[[Sequence[Record]], list[Panel]]
+    claim: str
+
+
+def carry_out(
+    sweep: Sweep,
+    folder: Path,
+    processes: int = 1,
+    say: Callable[[str], None] = print,
+) -> list[Record]:
+    """Runs what is not finished, each in a process of its own; the records of all.
+
+    A run that fails leaves its output in its folder's `.log` and the others go on.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    places = [folder / _name(arguments) for arguments in sweep.runs]
+    todo = [i for i, place in enumerate(places) if not finished(place)]
+    say(f"{len(places)} runs, {len(places) - len(todo)} of them finished before")
+
+    def one(i: int) -> tuple[int, int]:
+        return i, _in_process(sweep.experiment, sweep.runs[i], places[i])
+
+    with ThreadPoolExecutor(max(processes, 1)) as pool:
+        for done, (i, status) in enumerate(pool.map(one, todo), 1):
+            how = "done" if status == 0 else f"failed ({status}), see {places[i]}.log"
+            say(f"{done} of {len(todo)}: {places[i].name} {how}")
+            if status in (75, 130, -2, -15):
+                raise Refusal(f"interrupted; the same command goes on in {folder}")
+    records = [record(place) for place in places if finished(place)]
+    lines = "".join(json.dumps(r) + "\n" for r in records)
+    write_aside(folder / "records.jsonl", lambda file: file.write(lines.encode()))
+    return records
+
+
+def finished(place: Path) -> bool:
+    """Whether a run has its last generation and its scores."""
+    return (place / "scores.json").is_file() and (place / "rule.json").is_file()
+
+
+def record(place: Path) -> Record:
+    """What is kept of a run for good: small enough to commit."""
+    folder = RunFolder(place)
+    config, rows = folder.config(), folder.rows()
+    curve = [(r["generation"], r["eval/loss"]) for r in rows if "eval/loss" in r]
+    step = max(len(curve) // CURVE_POINTS, 1)
+    told = ("source", "seed", "members", "data", "versions", "commit", "started")
+    machine = {
+        name: config.get(name) for name in ("processor", "cores", "devices", "x64")
+    }
+    return {name: config.get(name) for name in told} | {
+        "generations": rows[-1]["generation"],
+        "seconds": rows[-1]["seconds"],
+        "ticks": rows[-1]["ticks"],
+        "engine": config.get("engine"),
+        "machine": machine,
+        "curve": [[g, _rounded(loss)] for g, loss in [*curve[:-1:step], curve[-1]]],
+        "scores": read_json(place / "scores.json"),
+    }
+
+
+def read_records(path: Path) -> list[Record]:
+    """Records from a file of JSON lines."""
+    if not path.is_file():
+        raise Refusal(
+            f"there are no records at {path}; run the sweep without --records"
+        )
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines() if line]
+    except ValueError as error:
+        raise Refusal(
+            f"{path} is not JSON lines: {error}; run the sweep again"
+        ) from error
+
+
+def flags(arguments: dict[str, Any]) -> Iterable[str]:
+    """An experiment's arguments as the command line spells them."""
+    for name, value in arguments.items():
+        knob = name.replace("_", "-")
+        if isinstance(value, bool):
+            yield f"--{knob}" if value else f"--no-{knob}"
+        else:
+            yield f"--{knob}"
+            yield from map(str, value if isinstance(value, tuple) else (value,))
+
+
+def _in_process(experiment: str, arguments: dict[str, Any], place: Path) -> int:
+    begun = (place / "config.json").is_file()
+    words = (
+        ["resume", str(place)] if begun else ["train", experiment, "--out", str(place)]
+    )
+    words += [] if begun else flags(arguments)
+    with place.with_suffix(".log").open("a") as log:
+        command = [sys.executable, "-m", "plastica", *words]
+        status = subprocess.run(command, stdout=log, stderr=log, env=os.environ)
+    return status.returncode
+
+
+def _name(arguments: dict[str, Any]) -> str:
+    spelled = (f"{name}={value}" for name, value in arguments.items())
+    return ",".join(spelled).replace("/", "-").replace(" ", "") or "default"
+
+
+def _rounded(loss: float | None) -> float | None:
+    return None if loss is None else round(loss, 5)

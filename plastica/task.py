@@ -1,0 +1,48 @@
+"""The world that a learner meets: the interface of every task."""
+
+import abc
+from typing import Any, NamedTuple
+
+import equinox as eqx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.learner import Feedback
+
+World = Any  # a pytree of arrays
+
+
+class Loss(NamedTuple):
+    """One tick's loss; minimised, always.
+
+    A life's loss is the sum of `weight * value` over its ticks, and its miss the sum
+    of `weight * miss`.
+    """
+
+    value: Float[Array, "..."]  # nats, squared error, distance: the paper's unit
+    weight: Float[Array, "..."]  # 1/T in a text; 0 where a tick is not judged
+    miss: Float[Array, "..."]  # 1 - accuracy
+
+
+class AbstractTask(eqx.Module):
+    """A world with a length of life and kinds of feedback ("target", "reward")."""
+
+    gives: eqx.AbstractClassVar[frozenset[str]]
+
+    @property
+    @abc.abstractmethod
+    def ticks(self) -> int:
+        """How long a life is."""
+
+    @abc.abstractmethod
+    def init(self, key: PRNGKeyArray) -> World:
+        """A new world."""
+
+    @abc.abstractmethod
+    def observe(self, world: World) -> Float[Array, "*batch in"]:
+        """What the learner sees before it predicts."""
+
+    @abc.abstractmethod
+    def respond(
+        self, world: World, y: Float[Array, "*batch out"]
+    ) -> tuple[World, Feedback, Loss]:
+        """The world after the learner's answer, what it tells, and how bad it was."""

@@ -1,0 +1,68 @@
+"""What all tests share: shapes checked, no rank promoted, two pretended devices."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import hypothesis
+import jax
+import numpy as np
+import pytest
+from beartype import BeartypeConf, FrozenDict, beartype
+from jaxtyping import install_import_hook
+
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# beartype knows `Self` in a class that it decorates whole only; the hook goes one
+# method at a time
+checked = beartype(conf=BeartypeConf(hint_overrides=FrozenDict({Self: Any})))
+install_import_hook("plastica", f"{__name__}.checked")
+
+hypothesis.settings.register_profile("plastica", deadline=None)
+hypothesis.settings.load_profile("plastica")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+TALE = b"""
+A fox met a crow who sat high in a tree with a piece of cheese in her beak. What a
+fine bird, said the fox, and what a voice she must have; if only I could hear it! The
+crow opened her beak to sing, and down fell the cheese. My dear, said the fox, you
+have paid for a lesson: whoever flatters lives at the cost of whoever listens.
+"""
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """A short tale in 27 letters."""
+    from plastica.data import ALPHABETS, Corpus
+
+    letters = ALPHABETS["letters"]
+    return Corpus("tale", letters.encode(TALE), letters, "0" * 64)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real data beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip("no shared/data beside the repository")
+    return SHARED
+
+
+@pytest.fixture
+def two_devices():
+    """Two devices, pretended or real."""
+    if len(jax.devices()) < 2:
+        pytest.skip("this machine has one device, and pretends no other")
+    return jax.devices()[:2]
+
+
+@pytest.fixture
+def one_device(monkeypatch):
+    """One device, for what is traced from here on."""
+    first = jax.devices()[:1]
+    monkeypatch.setattr(jax, "devices", lambda: first)
+
+
+@pytest.fixture
+def rng():
+    """NumPy's generator from a fixed seed."""
+    return np.random.default_rng(0)

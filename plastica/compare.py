@@ -50,13 +50,15 @@ def figure_page(name: str, sweep: Sweep, records: Sequence[Record], out: Path) -
         raise Refusal(
             f"no run of {name} is finished; look at the .log files in {out.parent}"
         )
-    panels = sweep.draw(records)
+    table, pictures = sweep.draw(records)
     claim = Panel("The claim", sweep.claim, "")
-    write_aside(out, lambda file: file.write(page(name, [claim, *panels]).encode()))
-    for i, panel in enumerate(p for p in panels if p.html.startswith("<svg")):
-        picture = out.with_name(f"figure{i or ''}.svg")
-        write_aside(picture, lambda file, p=panel: file.write(p.html.encode()))
-    return "\n\n".join(panel.caption for panel in panels if "|" in panel.caption)
+    numbers = Panel("The numbers", table.note, table.html())
+    text = page(name, [claim, *pictures, numbers])
+    write_aside(out, lambda file: file.write(text.encode()))
+    for i, picture in enumerate(pictures):
+        beside = out.with_name(f"figure{i or ''}.svg")
+        write_aside(beside, lambda file, p=picture: file.write(p.html.encode()))
+    return table.markdown()
 
 
 def _without_seed(config: dict) -> str:

@@ -1,8 +1,9 @@
 """What a learner has to show: a table beside its yardsticks, and pictures."""
 
 import abc
+import html
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import equinox as eqx
 import numpy as np
@@ -30,20 +31,31 @@ class Score(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows of a name and scores, under a title, with a note below."""
+    """Rows of a name and cells, under a title, with a note below."""
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Score, ...]], ...]
+    rows: tuple[tuple[str, tuple[Any, ...]], ...]
     note: str = ""
+
+    def html(self) -> str:
+        """The table as HTML, without its note."""
+        head = "".join(
+            f"<th>{html.escape(c)}</th>" for c in (self.title, *self.columns)
+        )
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in (name, *cells))
+            for name, cells in self.rows
+        )
+        return f"<table><tr>{head}{rows}</table>"
 
     def markdown(self) -> str:
         """The table as Markdown."""
         lines = [f"| {self.title} | " + " | ".join(self.columns) + " |"]
         lines.append("| --- " * (len(self.columns) + 1) + "|")
         lines += [
-            f"| {name} | " + " | ".join(map(str, scores)) + " |"
-            for name, scores in self.rows
+            f"| {name} | " + " | ".join(map(str, cells)) + " |"
+            for name, cells in self.rows
         ]
         return "\n".join([*lines, "", self.note]) if self.note else "\n".join(lines)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from plastica.exhibit import Panel, Table
+from plastica.exhibit import Panel
 from plastica.plots import lines
 from plastica.run import Run
 from plastica.store import write_aside
@@ -30,7 +30,7 @@ def write(run: Run) -> Path:
     panels = [learning_curve(run)]
     if exhibit:
         table = exhibit.table([("this rule", best)], key)
-        panels += [Panel("Scores", table.note, _table(table))]
+        panels += [Panel("Scores", table.note, table.html())]
         panels += exhibit.panels(best, key)
     recorded = f"<pre>{html.escape(json.dumps(config, indent=2))}</pre>"
     panels.append(Panel("What was run", "", recorded))
@@ -76,12 +76,3 @@ def page(title: str, panels: Sequence[Panel]) -> str:
         f"<title>{html.escape(title)}</title><style>{STYLE}</style>"
         f"<h1>{html.escape(title)}</h1>{body}<footer>Made by plastica.</footer></html>"
     )
-
-
-def _table(table: Table) -> str:
-    head = "".join(f"<th>{html.escape(c)}</th>" for c in (table.title, *table.columns))
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in (name, *scores))
-        for name, scores in table.rows
-    )
-    return f"<table><tr>{head}{rows}</table>"

@@ -73,8 +73,8 @@ def filled(tree: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             raise Refusal(
-                f"{where} does not fit: {name or 'the array'} is {_spelled(found, name)} "
-                f"there and {_spelled(wanted, name)} here"
+                f"{where} does not fit: {name or 'the array'} is "
+                f"{_spelled(found, name)} there and {_spelled(wanted, name)} here"
             )
     floats, rest = eqx.partition(tree, eqx.is_array)
     leaves = [jnp.asarray(arrays[name]) for name in names(tree)]

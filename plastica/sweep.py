@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from plastica.errors import Refusal
-from plastica.exhibit import Panel
+from plastica.exhibit import Panel, Table
 from plastica.folder import RunFolder
 from plastica.store import read_json, write_aside
 
@@ -24,12 +24,12 @@ Record = dict[str, Any]  # arguments, commit, seed, curve, scores, machine, seco
 class Sweep:
     """Runs of one experiment function, and how their records become a figure.
 
-    `claim` is what the paper says; `draw` makes panels from the records there are.
+    `claim` is what the paper says; `draw` makes a table and pictures of the records.
     """
 
     experiment: str
     runs: tuple[dict[str, Any], ...]  # the arguments of each
-    draw: Callable[[Sequence[Record]], list[Panel]]
+    draw: Callable[[Sequence[Record]], tuple[Table, list[Panel]]]
     claim: str
 
 

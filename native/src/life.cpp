@@ -38,29 +38,48 @@ struct Reading {
 // The first C outer products are added on the way, w += u (x) v.
 template <int G, int R, int C, bool ACROSS, bool ALONG>
 __attribute__((always_inline)) inline void tile(const Reading* p, int64_t r0) {
+  constexpr int Z = G == 1 && R > 4 ? 4 : 1;  // sums side by side: shorter chains
   const int64_t stride = p->stride, tall = p->tall;
-  float* w = p->w + r0 * stride;
+  float* w = p->w + r0 * stride;           // all in locals: stores might alias *p
+  const float *u = p->u + r0, *v = p->v, *x[G], *y[G];
+  float* along[G];
+  for (int g = 0; g < G; ++g) {
+    x[g] = p[g].x;
+    y[g] = p[g].y + r0;
+    along[g] = p[g].along;
+  }
   vf sum[G][R] = {};
   for (int64_t j = 0; j < stride; j += W) {
-    vf row[R], v[C + 1];
-    for (int c = 0; c < C; ++c) v[c] = at(p->v + c * stride + j);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      row[r] = at(w + r * stride + j);
-      for (int c = 0; c < C; ++c) row[r] += v[c] * p->u[c * tall + r0 + r];
-      if (C) at(w + r * stride + j) = row[r];
-    }
+    vf vj[C + 1], xj[G], z[G][Z] = {};
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c) vj[c] = at(v + c * stride + j);
 #pragma GCC unroll 4
     for (int g = 0; g < G; ++g) {
-      vf x{}, z{};
-      if (ACROSS) x = at(p[g].x + j);
-      if (ALONG) z = at(p[g].along + j);
+      if (ACROSS) xj[g] = at(x[g] + j);
+      if (ALONG) z[g][0] = at(along[g] + j);
+    }
 #pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        if (ACROSS) sum[g][r] += row[r] * x;
-        if (ALONG) z += row[r] * p[g].y[r0 + r];
+    for (int r = 0; r < R; ++r) {
+      vf row = at(w + r * stride + j);
+#pragma GCC unroll 8
+      for (int c = 0; c < C; ++c) row += vj[c] * u[c * tall + r];
+      pin(row);
+      if (C) at(w + r * stride + j) = row;
+#pragma GCC unroll 4
+      for (int g = 0; g < G; ++g) {
+        if (ACROSS) sum[g][r] += row * xj[g];
+        if (ALONG) z[g][r % Z] += row * y[g][r];
       }
-      if (ALONG) at(p[g].along + j) = z;
+    }
+    if (ALONG) {
+#pragma GCC unroll 4
+      for (int g = 0; g < G; ++g) {
+#pragma GCC unroll 4
+        for (int i = Z / 2; i > 0; i /= 2)
+#pragma GCC unroll 4
+          for (int k = 0; k < i; ++k) z[g][k] += z[g][k + i];
+        at(along[g] + j) = z[g][0];
+      }
     }
   }
   if (ACROSS) {
@@ -75,12 +94,13 @@ __attribute__((always_inline)) inline void tile(const Reading* p, int64_t r0) {
 
 template <int G, int C, bool ACROSS, bool ALONG>
 __attribute__((noinline)) void pass(const Reading* p) {
-  constexpr int R = G == 1 ? W : 4;        // what the registers hold
+  constexpr int R = G == 1 && W > 8 ? 8 : G == 1 || W > 8 ? 4 : 2;  // what the registers hold
   if (ALONG)
     for (int g = 0; g < G; ++g) memset(p[g].along, 0, sizeof(float) * p->stride);
   int64_t r = 0;
   for (; r + R <= p->rows; r += R) tile<G, R, C, ACROSS, ALONG>(p, r);
-  for (; r < p->rows; r += 4) tile<G, 4, C, ACROSS, ALONG>(p, r);
+  if constexpr (R > 4)
+    for (; r < p->rows; r += 4) tile<G, 4, C, ACROSS, ALONG>(p, r);
 }
 
 template <int G, int C>
@@ -90,10 +110,14 @@ void read(const Reading* p) {
   else if (p->y) pass<G, C, false, true>(p);
 }
 
-inline float dot(const float* a, const float* b, int64_t n) {
-  vf sum{};
-  for (int64_t j = 0; j < n; j += W) sum += at(a + j) * at(b + j);
-  return plastica::PLASTICA_ISA::sum(sum);
+// B rows times x.
+template <int B>
+inline void dots(const float* rows, const float* x, int64_t n, float* out) {
+  vf sum[B] = {};
+  for (int64_t j = 0; j < n; j += W)
+    for (int b = 0; b < B; ++b) sum[b] += at(rows + b * n + j) * at(x + j);
+  const vf total = sums<B>(sum);
+  for (int b = 0; b < B; ++b) out[b] = total[b * (W / B)];
 }
 
 // to += sum_b factor[b] row[b], B rows.
@@ -111,16 +135,16 @@ template <int B>
 inline void waiting(const Reading& p, int64_t c) {
   const float *u = p.u + c * p.tall, *v = p.v + c * p.stride;
   float vx[B], uy[B];
-  for (int b = 0; b < B; ++b) {
-    if (p.x) vx[b] = dot(v + b * p.stride, p.x, p.stride);
-    if (p.y) uy[b] = dot(u + b * p.tall, p.y, p.tall);
-  }
+  if (p.x) dots<B>(v, p.x, p.stride, vx);
+  if (p.y) dots<B>(u, p.y, p.tall, uy);
   if (p.x) add<B>(p.across, vx, u, p.tall);
   if (p.y) add<B>(p.along, uy, v, p.stride);
 }
 
 __attribute__((noinline)) void waiting(const Reading& p, int64_t count) {
   int64_t c = 0;
+  if (W > 4)
+    for (; c + 8 <= count; c += 8) waiting<8>(p, c);
   for (; c + 4 <= count; c += 4) waiting<4>(p, c);
   for (; c < count; ++c) waiting<1>(p, c);
 }

@@ -39,16 +39,23 @@ inline vf most(float bound, vf x) { return _mm256_max_ps(all(bound), x); }
 inline vf least(float bound, vf x) { return all(bound) < x ? all(bound) : x; }
 inline vf most(float bound, vf x) { return all(bound) > x ? all(bound) : x; }
 #endif
+// Keeps x in a register: the compiler would rather load it twice.
+#if defined(__x86_64__)
+inline void pin(vf& x) { asm("" : "+v"(x)); }
+#else
+inline void pin(vf&) {}
+#endif
 inline vf clamp(vf x, float low, float high) { return most(low, least(high, x)); }
 inline vf relu(vf x) { return most(0.0f, x); }
 
-// 2^x = scale (1 + p), |x| < 126: p is a polynomial on [-1/2, 1/2], relative to p right
-// to a unit in the last place, so that 2^x - 1 keeps its digits near zero.
+// 2^x for |x| < 126: x is split into an integer, which goes into the exponent's bits,
+// and r in [-1/2, 1/2], for which 2^r = 1 + r q(r).
 struct Power {
-  vf scale, p;
+  vi exponent;                             // to be added to a float's bits
+  vf r, q;
 };
 inline Power power(vf x) {
-  const vf round = all(12582912.0f);       // 1.5 * 2^23: the sum ends in x's integer
+  const vf round = all(12582912.0f);       // 1.5 * 2^23: the sum's last bit counts ones
   const vf shifted = x + round;
   const vf r = x - (shifted - round);
   vf q = r * 1.5403530e-4f + 1.3333558e-3f;
@@ -56,24 +63,36 @@ inline Power power(vf x) {
   q = q * r + 5.5504109e-2f;
   q = q * r + 2.4022651e-1f;
   q = q * r + 6.9314718e-1f;
-  const vi bits = (reinterpret_cast<const vi&>(shifted) << 23) + 0x3f800000;
-  return {reinterpret_cast<const vf&>(bits), q * r};
+  return {reinterpret_cast<const vi&>(shifted) << 23, r, q};
+}
+
+inline vf scaled(vf x, vi exponent) {
+  const vi bits = reinterpret_cast<const vi&>(x) + exponent;
+  return reinterpret_cast<const vf&>(bits);
+}
+
+inline vf exp2(vf x) {
+  const Power e = power(x);
+  return scaled(e.q * e.r + 1.0f, e.exponent);
+}
+
+// 2^x - 1, with all its digits near zero.
+inline vf exp2_minus_1(vf x) {
+  const Power e = power(x);
+  const vf scale = scaled(all(1.0f), e.exponent);
+  return scale * (e.q * e.r) + (scale - 1.0f);
 }
 
 constexpr float LOG2E = 1.44269504f;
 
-inline vf exp(vf x) {
-  const Power e = power(clamp(x * LOG2E, -126.0f, 126.0f));
-  return e.scale * e.p + e.scale;
-}
+inline vf exp(vf x) { return exp2(clamp(x * LOG2E, -126.0f, 126.0f)); }
 
 // -sigmoid(u) tanh(v), from x = -log2(e) u and y = -2 log2(e) v, with one division:
 // sigmoid(u) = 1 / (1 + 2^x),  tanh(v) = -(2^y - 1) / (2^y + 1).
 inline vf gated(vf x, vf y) {
-  const Power a = power(clamp(x, -90.0f, 90.0f)), b = power(clamp(y, -30.0f, 30.0f));
-  const vf up = b.scale * b.p + (b.scale - 1.0f);
-  const vf down = b.scale * b.p + (b.scale + 1.0f);
-  return up / ((a.scale * a.p + (a.scale + 1.0f)) * down);
+  const vf a = exp2(clamp(x, -90.0f, 90.0f));
+  const vf b = exp2_minus_1(clamp(y, -30.0f, 30.0f));
+  return b / ((a + 1.0f) * (b + 2.0f));
 }
 
 // Lanes whose index has bit D come from b, the others from a; `swapped`: each from the

@@ -1,17 +1,21 @@
 """Evolving neural update rules for sequence learning (paper 000)."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import jax
 
 from plastica.baselines import Recurrent
 from plastica.data import load
+from plastica.exhibit import Panel, Table
 from plastica.experiment import Experiment
 from plastica.experiments import knobs
+from plastica.experiments.figures import Scale, best_seeds, table
 from plastica.experiments.passages import Passages
 from plastica.network import Network
 from plastica.rules import PMLPHebb
 from plastica.search import SNES, MetaGradient, Population, optimiser
+from plastica.sweep import Record, Sweep
 
 
 def memorise(
@@ -97,3 +101,25 @@ def memorise_lstm(
     }
     passages = Passages(corpus, length, readings=2, lives=lives)
     return passages.experiment(lstm, searches[search](), generations, every, seed)
+
+
+def figure2_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """Memory of a text improves with hidden size; n >= T/3 suffices (claim R1)."""
+    sizes = {
+        "laptop": {30: (5, 10, 20), 100: (10, 20, 40)},
+        "paper": {t: (10, 40, 100, 300, 1000) for t in (30, 100, 300, 1000)},
+    }[scale]
+    generations = {"laptop": 3_000, "paper": 10_000}[scale]
+    runs = tuple(
+        {"length": length, "hidden": n, "generations": generations, "seed": seed}
+        for length, hiddens in sizes.items()
+        for n in hiddens
+        for seed in range(seeds)
+    )
+    return Sweep("evolved_rules.memorise", runs, _memory, figure2_left.__doc__ or "")
+
+
+def _memory(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+    title = "nats per symbol, second reading of unseen passages"
+    picture = best_seeds(records, "length", "hidden", "log-likelihood, nats per symbol")
+    return table(records, title, "length", "hidden"), [picture]

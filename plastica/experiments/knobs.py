@@ -35,6 +35,7 @@ Engine = Annotated[
     arg(help="how lives are lived; auto takes the native kernel where it fits"),
 ]
 Seed = Annotated[int, arg(help="of everything that is drawn")]
+Seeds = Annotated[int, arg(help="runs of each kind, differing in their seed")]
 Rate = Annotated[float, arg(help="step size of the optimiser")]
 Clip = Annotated[float, arg(help="largest norm of a gradient")]
 Told = Annotated[

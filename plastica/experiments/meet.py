@@ -1,0 +1,86 @@
+"""Any rule, any task, any search: whether they can meet is checked before they do."""
+
+from typing import Annotated, Literal
+
+import jax
+from tyro.conf import arg
+
+from plastica.baselines import Recurrent
+from plastica.data import load
+from plastica.errors import Refusal
+from plastica.experiment import Experiment
+from plastica.experiments import knobs
+from plastica.experiments.passages import Passages
+from plastica.learner import AbstractLearner
+from plastica.network import Network
+from plastica.rules import PMLPHebb
+from plastica.search import (
+    CMAES,
+    SNES,
+    AbstractSearch,
+    MetaGradient,
+    OpenAIES,
+    Population,
+    optimiser,
+)
+
+RuleName = Literal["pmlp_hebb", "lstm", "rnn"]
+TaskName = Literal["memorise", "predict"]
+SearchName = Literal["snes", "openai_es", "cma_es", "gradient"]
+READINGS = {"memorise": 2, "predict": 1}
+
+
+def meet(
+    *,
+    rule: Annotated[RuleName, arg(help="who lives")] = "pmlp_hebb",
+    task: Annotated[TaskName, arg(help="where")] = "memorise",
+    search: Annotated[SearchName, arg(help="how theta is improved")] = "snes",
+    text: knobs.TextSource = "python-docs",
+    length: knobs.Length = 30,
+    hidden: knobs.Hidden = 20,
+    told: knobs.Told = "nothing",
+    sigma: Annotated[float, arg(help="deviation of the noise, or the first one")] = 0.1,
+    rate: knobs.Rate = 1e-2,
+    clip: knobs.Clip = 1.0,
+    population: knobs.Members = 128,
+    generations: knobs.Generations = 1_000,
+    lives: knobs.Lives = 1,
+    every: knobs.Every = 50,
+    engine: knobs.Engine = "auto",
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """Put any rule to any task under any search (claim X1)."""
+    corpus = load(text)
+    learner = _learner(rule, search, corpus.alphabet.size, hidden, told, seed)
+    members = Population(population, engine=engine)
+    passages = Passages(corpus, length, READINGS[task], lives)
+    found = _search(search, members, sigma, rate, clip)
+    return passages.experiment(learner, found, generations, every, seed)
+
+
+def _learner(rule, search, symbols, hidden, told, seed) -> AbstractLearner:
+    key = jax.random.key(seed)
+    if rule == "pmlp_hebb":
+        network = Network.layered(symbols, hidden, symbols)
+        if search == "gradient":  # which vanishes at zero
+            return PMLPHebb.random(key, network)
+        return PMLPHebb.zeros(network)
+    born = {"lstm": Recurrent.lstm, "rnn": Recurrent.rnn}
+    if rule not in born:
+        raise Refusal(f"no rule {rule!r}; there are pmlp_hebb, {', '.join(born)}")
+    return born[rule](key, symbols, hidden, symbols, told)
+
+
+def _search(search, members, sigma, rate, clip) -> AbstractSearch:
+    if search == "gradient":
+        return MetaGradient(optimiser=optimiser("adam", rate, clip))
+    if search == "openai_es":
+        return OpenAIES(
+            population=members, optimiser=optimiser("adam", rate), sigma=sigma
+        )
+    searches = {"snes": SNES, "cma_es": CMAES}
+    if search not in searches:
+        raise Refusal(
+            f"no search {search!r}; there are openai_es, gradient, snes, cma_es"
+        )
+    return searches[search](population=members, sigma=sigma)

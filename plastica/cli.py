@@ -19,6 +19,7 @@ plastica: find learning rules, look at them, put them to use
   plastica eval RUN_OR_RULE [--knob value ...]     a rule on other data, or elsewhere
   plastica report RUN                              a run as a page
   plastica compare RUN ...                         several runs, seeds and spread
+  plastica record RUN ... --to FILE                small records of runs, to keep
   plastica reproduce FIGURE [--scale laptop]       a figure or table of a paper
   plastica list                                    experiments and figures
 
@@ -55,7 +56,16 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _command(name: str) -> Callable[[list[str]], int | None]:
-    names = ("train", "resume", "eval", "report", "compare", "reproduce", "list")
+    names = (
+        "train",
+        "resume",
+        "eval",
+        "report",
+        "compare",
+        "record",
+        "reproduce",
+        "list",
+    )
     if name not in names:
         from difflib import get_close_matches
 

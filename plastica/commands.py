@@ -102,6 +102,14 @@ def compare(words: list[str]) -> None:
     print(f"\ncurves: {chosen.out}")
 
 
+def record(words: list[str]) -> None:
+    """Adds what is worth keeping of finished runs to a file of JSON lines."""
+    from plastica.sweep import add_records
+
+    chosen = parse(options.Record, words, "plastica record")
+    print(f"{add_records(chosen.runs, chosen.to)} records in {chosen.to}")
+
+
 def reproduce(words: list[str]) -> None:
     """Runs what is missing of a figure, and draws it."""
     from plastica.compare import figure_page
@@ -214,6 +222,9 @@ def _watched(carry_out):
 
 def _finish(run, beside, wanted: bool) -> None:
     """The table, the report, and what to type next."""
+    import jax
+    import numpy as np
+
     from plastica import report as page
     from plastica.saving import load
     from plastica.store import write_json
@@ -222,7 +233,16 @@ def _finish(run, beside, wanted: bool) -> None:
     if run.experiment.exhibit:
         table = _show_table(run.experiment, learners, run.experiment.seed)
         scores = {name: [s._asdict() for s in row] for name, row in table.rows}
-        about = {"title": table.title, "columns": table.columns, "rows": scores}
+        key = jax.random.key(run.experiment.seed)
+        life = run.experiment.exhibit.over_a_life(run.best(), key)
+        about = {
+            "title": table.title,
+            "columns": table.columns,
+            "rows": scores,
+            "life": {
+                name: np.round(losses, 4).tolist() for name, losses in life.items()
+            },
+        }
         write_json(run.path / "scores.json", about)
     if wanted:
         print(f"\nreport     {page.write(run)}")

@@ -84,5 +84,11 @@ class AbstractExhibit(eqx.Module):
         """Learners, by their names, beside the yardsticks, on the same worlds."""
 
     @abc.abstractmethod
+    def over_a_life(
+        self, learner: AbstractLearner, key: PRNGKeyArray
+    ) -> dict[str, Float[np.ndarray, "ticks"]]:
+        """Mean losses as a life goes on, by the name of its part."""
+
+    @abc.abstractmethod
     def panels(self, learner: AbstractLearner, key: PRNGKeyArray) -> list[Panel]:
         """Pictures of one learner in one world."""

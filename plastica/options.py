@@ -85,6 +85,16 @@ class Compare:
 
 
 @dataclass(frozen=True)
+class Record:
+    """Keep the small record of finished runs that a document can be held against."""
+
+    runs: Positional[tuple[Path, ...]] = ()
+    to: Annotated[Path, arg(help="a file of JSON lines, added to")] = Path(
+        "records.jsonl"
+    )
+
+
+@dataclass(frozen=True)
 class Reproduce:
     """Run a figure or table of a paper; finished runs are skipped."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from plastica.exhibit import Panel
+from plastica.exhibit import AbstractExhibit, Panel
 from plastica.plots import lines
 from plastica.run import Run
 from plastica.store import write_aside
@@ -31,6 +31,7 @@ def write(run: Run) -> Path:
     if exhibit:
         table = exhibit.table([("this rule", best)], key)
         panels += [Panel("Scores", table.note, table.html())]
+        panels.append(_within_a_life(exhibit, best, key))
         panels += exhibit.panels(best, key)
     recorded = f"<pre>{html.escape(json.dumps(config, indent=2))}</pre>"
     panels.append(Panel("What was run", "", recorded))
@@ -61,6 +62,12 @@ def learning_curve(run: Run) -> Panel:
         "the search's distribution, on data that the search does not see."
     )
     return Panel("Learning curve", caption, picture)
+
+
+def _within_a_life(exhibit: AbstractExhibit, learner, key) -> Panel:
+    curves = exhibit.over_a_life(learner, key)
+    picture = lines(curves, "tick", exhibit.unit)
+    return Panel("Learning within a life", "Means over unseen worlds.", picture)
 
 
 def page(title: str, panels: Sequence[Panel]) -> str:

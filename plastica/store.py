@@ -1,7 +1,7 @@
 """Arrays on disk: written aside, checksummed, renamed; never pickled, never half there.
 
 A bundle is two files, `NAME.npz` with the arrays and `NAME.json` that says what they
-are and holds the checksum of the first. The second is renamed last and makes it whole.
+are and holds the checksums of both. The second is renamed last and makes it whole.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ import numpy as np
 from plastica.errors import Refusal
 
 LARGEST = 16 * 2**30  # bytes that one bundle's arrays may unpack to
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError)
 
 
 class Damaged(Refusal):
@@ -26,28 +27,43 @@ class Damaged(Refusal):
 
 
 def write_bundle(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None:
-    """Writes `path`.npz and `path`.json; either the whole bundle or what was there."""
-    npz = path.with_suffix(".npz")
-    write_aside(npz, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
-    about = about | {
-        "sha256": sha256(npz),
-        "arrays": {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()},
-    }
-    write_json(path.with_suffix(".json"), about)
+    """Writes `path`.npz and `path`.json, both aside before either is renamed.
+
+    What was there before stays whole, unless the process dies between the two renames;
+    then the bundle is seen to be damaged.
+    """
+    npz, described = suffixed(path, ".npz"), suffixed(path, ".json")
+    with (
+        said_clearly(npz),
+        _aside(npz, lambda file: np.savez(file, **arrays)) as new_npz,  # type: ignore[arg-type]
+    ):
+        about = about | {
+            "sha256": sha256(new_npz),
+            "arrays": {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()},
+        }
+        about |= {"checksum": _checksum(about)}
+        with _aside(described, lambda file: file.write(_json(about))) as new_described:
+            os.replace(new_npz, npz)
+            os.replace(new_described, described)
+        _sync_folder(npz.parent)
 
 
 def read_bundle(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """The arrays and what was said about them; `Damaged` if anything is amiss."""
-    about = read_json(path.with_suffix(".json"))
-    npz = path.with_suffix(".npz")
+    described, npz = suffixed(path, ".json"), suffixed(path, ".npz")
+    about = read_json(described)
     listed = about.get("arrays")
     if not isinstance(listed, dict) or "sha256" not in about:
-        raise Damaged(
-            f"{path.with_suffix('.json')} does not describe a bundle of arrays"
-        )
-    if not npz.is_file():
-        raise Damaged(f"{npz} is missing beside its .json; copy both files")
-    if sha256(npz) != about["sha256"]:
+        raise Damaged(f"{described} does not describe a bundle of arrays")
+    if about.pop("checksum", None) not in (None, _checksum(about)):
+        raise Damaged(f"{described} is altered: its checksum is not the recorded one")
+    try:
+        found = sha256(npz)
+    except FileNotFoundError as error:
+        raise Damaged(f"{npz} is missing beside its .json; copy both files") from error
+    except OSError as error:
+        raise Refusal(f"cannot read {npz}: {_reason(error)}") from error
+    if found != about["sha256"]:
         raise Damaged(
             f"{npz} is truncated or altered: its checksum is not the recorded one"
         )
@@ -56,8 +72,7 @@ def read_bundle(path: Path) -> tuple[dict[str, np.ndarray], dict]:
 
 def write_json(path: Path, content: dict) -> None:
     """Writes JSON aside and renames it."""
-    text = json.dumps(content, indent=2) + "\n"
-    write_aside(path, lambda file: file.write(text.encode()))
+    write_aside(path, lambda file: file.write(_json(content)))
 
 
 def read_json(path: Path) -> dict:
@@ -77,18 +92,9 @@ def read_json(path: Path) -> dict:
 
 def write_aside(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Has `write` fill a file beside `path`, syncs it to disk, and renames it."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with said_clearly(path):
-        try:
-            with aside.open("wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, path)
-            _sync_folder(path.parent)
-        finally:
-            with contextlib.suppress(OSError):
-                aside.unlink()
+    with said_clearly(path), _aside(path, write) as aside:
+        os.replace(aside, path)
+        _sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -101,19 +107,52 @@ def said_clearly(path: Path):
             f"no permission to write {path}; choose another folder"
         ) from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
-            raise
-        reason = os.strerror(error.errno).lower()
-        raise Refusal(
-            f"cannot write {path}: {reason}; what was there before is untouched, so "
-            "make room (or choose another folder) and go on"
-        ) from error
+        remedy = "choose another folder"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
+            remedy = (
+                "what was there before is untouched, so make room (or choose another "
+                "folder) and go on"
+            )
+        raise Refusal(f"cannot write {path}: {_reason(error)}; {remedy}") from error
 
 
 def sha256(path: Path) -> str:
     """The checksum of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def suffixed(path: Path, suffix: str) -> Path:
+    """The path with a suffix added; a dot in its name, as in rate=0.1, is none."""
+    return path.with_name(path.name + suffix)
+
+
+@contextlib.contextmanager
+def _aside(path: Path, write: Callable[[BinaryIO], Any]):
+    """A file beside `path`, filled and synced to disk; gone at the end if not renamed."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        yield aside
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+
+
+def _json(content: dict) -> bytes:
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def _checksum(about: dict) -> str:
+    """Of all that a bundle says of itself, whatever its spaces."""
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _arrays(npz: Path, listed: dict) -> dict[str, np.ndarray]:
@@ -124,7 +163,7 @@ def _arrays(npz: Path, listed: dict) -> dict[str, np.ndarray]:
             raise Damaged(f"{npz} would unpack to {unpacked:,} bytes; refused")
         with np.load(npz, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (*UNREADABLE, zipfile.BadZipFile) as error:
         raise Damaged(f"{npz} is not an archive of arrays: {error}") from error
     found = {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()}
     if found != listed:

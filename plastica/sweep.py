@@ -89,6 +89,18 @@ def record(place: Path) -> Record:
     }
 
 
+def add_records(runs: Sequence[Path], to: Path) -> int:
+    """Adds the records of finished runs to a file; how many it then holds."""
+    for run in runs:
+        if not finished(run):
+            raise Refusal(f"{run} is no finished run; plastica resume {run}")
+    lines = to.read_text().splitlines() if to.is_file() else []
+    lines += [json.dumps(record(run)) for run in runs]
+    to.parent.mkdir(parents=True, exist_ok=True)
+    write_aside(to, lambda file: file.write(("\n".join(lines) + "\n").encode()))
+    return len(lines)
+
+
 def read_records(path: Path) -> list[Record]:
     """Records from a file of JSON lines."""
     if not path.is_file():

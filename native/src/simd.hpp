@@ -58,11 +58,11 @@ inline Power power(vf x) {
   const vf round = all(12582912.0f);       // 1.5 * 2^23: the sum's last bit counts ones
   const vf shifted = x + round;
   const vf r = x - (shifted - round);
-  vf q = r * 1.5403530e-4f + 1.3333558e-3f;
-  q = q * r + 9.6181291e-3f;
-  q = q * r + 5.5504109e-2f;
-  q = q * r + 2.4022651e-1f;
-  q = q * r + 6.9314718e-1f;
+  vf q = r * 1.5353362e-4f + 1.3398874e-3f;
+  q = q * r + 9.6184374e-3f;
+  q = q * r + 5.5503325e-2f;
+  q = q * r + 2.4022648e-1f;
+  q = q * r + 6.9314720e-1f;
   return {reinterpret_cast<const vi&>(shifted) << 23, r, q};
 }
 

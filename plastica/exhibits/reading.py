@@ -42,7 +42,9 @@ class Reading(AbstractExhibit):
         self, learners: Sequence[tuple[str, AbstractLearner]], key: PRNGKeyArray
     ) -> Table:
         """Nats per symbol of every reading, with standard errors over passages."""
-        measured = {name: self._readings(learner, key) for name, learner in learners}
+        measured = {
+            name: self._readings(learner, key).mean(2) for name, learner in learners
+        }
         rows = measured | self._yardsticks(key)
         return Table(
             title=f"nats per symbol, {self.passages} unseen passages "
@@ -57,6 +59,13 @@ class Reading(AbstractExhibit):
             note="Adaptive context models learn within the passage too, and may be "
             f"ahead. {math.log2(math.e):.3f} bits are a nat.",
         )
+
+    def over_a_life(
+        self, learner: AbstractLearner, key: PRNGKeyArray
+    ) -> dict[str, Float[np.ndarray, "length"]]:
+        """Mean nats at every position of the passage, reading by reading."""
+        readings = self._readings(learner, key).mean(0)
+        return {f"{_ordinal(i)} reading": nats for i, nats in enumerate(readings)}
 
     def panels(self, learner: AbstractLearner, key: PRNGKeyArray) -> list[Panel]:
         """The coloured passage, and norms of weights and activations over the life."""
@@ -84,9 +93,9 @@ class Reading(AbstractExhibit):
 
     def _readings(
         self, learner: AbstractLearner, key: PRNGKeyArray
-    ) -> Float[np.ndarray, "passages readings"]:
+    ) -> Float[np.ndarray, "passages readings length"]:
         nats = _nats(self.task, learner, jax.random.split(key, self.passages))
-        return np.asarray(nats).reshape(self.passages, self.task.readings, -1).mean(2)
+        return np.asarray(nats).reshape(self.passages, self.task.readings, -1)
 
     def _yardsticks(self, key):
         keys = jax.random.split(key, self.passages)

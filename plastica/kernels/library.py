@@ -6,7 +6,10 @@ import logging
 
 import jax
 
+from plastica.errors import Refusal
+
 TARGET = "plastica_lives"
+REMEDY = "`pip install ./native` builds it"
 
 
 @functools.cache
@@ -18,15 +21,19 @@ def library() -> ctypes.CDLL | None:
         loaded = ctypes.CDLL(str(LIBRARY))
     except (ImportError, OSError) as error:
         logging.getLogger("plastica").info(
-            "lives run on XLA: the native kernel is absent (%s); `pip install ./native` "
-            "builds it",
-            error,
+            "lives run on XLA: the native kernel is absent (%s); %s", error, REMEDY
         )
         return None
     capsule = jax.ffi.pycapsule(loaded[TARGET])
     jax.ffi.register_ffi_target(TARGET, capsule, platform="cpu")
     loaded.plastica_isa.restype = ctypes.c_char_p
     return loaded
+
+
+def require_library() -> None:
+    """Refuse to go on without the library."""
+    if library() is None:
+        raise Refusal(f'engine="native" needs plastica-native; {REMEDY}')
 
 
 def isa() -> str | None:

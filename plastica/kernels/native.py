@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.cells import PMLP
-from plastica.kernels.library import TARGET, library
+from plastica.kernels.library import TARGET, library, require_library
 from plastica.learner import AbstractLearner, names
 from plastica.lifetime import birth
 from plastica.objective import AbstractObjective, Lifetime
@@ -89,6 +89,7 @@ def surprisals(
 
     Of `learner` only sizes are used. After a life has diverged it is NaN.
     """
+    require_library()
     state, world = birth(learner, task, key)
     network = learner.network
     call = jax.ffi.ffi_call(

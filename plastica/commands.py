@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from plastica import options
 from plastica.cli import DEFAULT, parse
 from plastica.errors import Refusal
-from plastica.source import Source, again, find, makes, shipped
+from plastica.source import Source, again, find, find_shipped, makes, shipped
 
 
 def train(words: list[str]) -> None:
@@ -20,9 +20,10 @@ def train(words: list[str]) -> None:
     source, chosen, arguments = _experiment(words, options.Train, "plastica train")
     _set_up(chosen)
     experiment = source.call(arguments)
-    start = load(chosen.init_from) if chosen.init_from else None
-    if start is not None:
-        experiment = replace(experiment, learner=_moved(start, experiment.learner))
+    if chosen.init_from:
+        start = load(chosen.init_from, like=experiment.learner)
+        experiment = replace(experiment, learner=start)
+    beside = {str(p): load(p) for p in chosen.beside}
     if chosen.dry_run:
         from plastica.dry_run import describe
 
@@ -32,7 +33,7 @@ def train(words: list[str]) -> None:
             experiment, chosen.out, source.recorded(arguments), display
         )
     )
-    _finish(run, chosen.beside, chosen.report)
+    _finish(run, beside, chosen.report)
     return None
 
 
@@ -50,7 +51,7 @@ def resume(words: list[str]) -> None:
     experiment = again(config["source"], chosen.experiment)
     total = _total(chosen.generations, config["generations"])
     run = _watched(lambda display: carry_on(chosen.run, experiment, total, display))
-    _finish(run, (), chosen.report)
+    _finish(run, {}, chosen.report)
 
 
 def eval_(words: list[str]) -> None:
@@ -62,19 +63,19 @@ def eval_(words: list[str]) -> None:
         return parse(options.Evaluate, words, "plastica eval RUN_OR_RULE")
     path = Path(words[0])
     made = read_rule(path)[1].get("made", {}).get("source")
-    if not made or made.get("sha256"):
+    if not made or made.get("sha256"):  # nothing on disk decides what is executed
         raise Refusal(
             f"{path} does not say which experiment of this package it is from; "
             "evaluate it from Python: plastica.evaluate(learner, task, lives, key)"
         )
-    source = find(made["experiment"])
+    source = find_shipped(made["experiment"])
     chosen, arguments = _knobs(
         source, options.Evaluate, words[1:], "plastica eval RULE", made["arguments"]
     )
     _set_up(chosen)
     experiment = source.call(arguments)
     learners = {str(p): load(p) for p in (path, *chosen.beside)}
-    _show_table(experiment, learners, chosen.passes)
+    _show_table(experiment, learners, chosen.worlds)
     return None
 
 
@@ -86,7 +87,7 @@ def report(words: list[str]) -> None:
 
     chosen = parse(options.Report, words, "plastica report")
     config = RunFolder(chosen.run).config()
-    _set_up(chosen)
+    _set_up(replace(chosen, x64=config.get("x64", False)))
     experiment = again(config["source"], chosen.experiment)
     print(page.write(Run(experiment, chosen.run)))
 
@@ -173,8 +174,8 @@ def _knobs(source: Source, shape, words, prog, defaults):
         inspect.Parameter(
             p.name,
             keyword,
-            annotation=hints[p.name],
-            default=_as(hints[p.name], defaults.get(p.name, p.default)),
+            annotation=hints.get(p.name, type(p.default)),
+            default=_as(defaults.get(p.name, p.default)),
         )
         for p in own
     ]
@@ -196,7 +197,7 @@ def _knobs(source: Source, shape, words, prog, defaults):
     return chosen, given
 
 
-def _as(hint, value):
+def _as(value):
     """JSON's lists as the tuples that a knob takes."""
     return tuple(value) if isinstance(value, list) else value
 
@@ -220,16 +221,15 @@ def _watched(carry_out):
         raise
 
 
-def _finish(run, beside, wanted: bool) -> None:
+def _finish(run, beside: dict, wanted: bool) -> None:
     """The table, the report, and what to type next."""
     import jax
     import numpy as np
 
     from plastica import report as page
-    from plastica.saving import load
     from plastica.store import write_json
 
-    learners = {"this rule": run.best()} | {str(p): load(p) for p in beside}
+    learners = {"this rule": run.best()} | beside
     if run.experiment.exhibit:
         table = _show_table(run.experiment, learners, run.experiment.seed)
         scores = {name: [s._asdict() for s in row] for name, row in table.rows}
@@ -259,6 +259,8 @@ def _show_table(experiment, learners: dict, seed: int):
     if experiment.exhibit is None:
         raise Refusal("this experiment has no exhibit: nothing is defined to be shown")
     moved = [(name, _moved(who, experiment.learner)) for name, who in learners.items()]
+    for _, learner in moved:
+        experiment.evaluation.check(learner)
     table = experiment.exhibit.table(moved, jax.random.key(seed))
     shown = Table(title=table.title, caption=table.note, title_justify="left")
     for column in ("", *table.columns):

@@ -23,10 +23,11 @@ def compared(runs: Sequence[Path], over: str, out: Path) -> str:
     groups: dict[str, list[list[dict]]] = {}
     for path in runs:
         folder = RunFolder(path)
+        experiment = _without_seed(folder.config())
         rows = [row for row in folder.rows() if row.get("eval/loss") is not None]
         if not rows:
             raise Refusal(f"{path} has no evaluations yet; resume it first")
-        groups.setdefault(_without_seed(folder.config()), []).append(rows)
+        groups.setdefault(experiment, []).append(rows)
     curves = {name: _mean_curve(group, over) for name, group in groups.items()}
     panel = Panel("Held-out loss", "Means over seeds.", lines(curves, over, "loss"))
     write_aside(out, lambda file: file.write(page("Runs compared", [panel]).encode()))

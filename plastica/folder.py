@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from plastica.store import (
     read_bundle,
     read_json,
     said_clearly,
+    suffixed,
     write_aside,
     write_bundle,
     write_json,
@@ -32,6 +34,15 @@ from plastica.store import (
 log = logging.getLogger(__name__)
 
 KEPT = 3  # checkpoints
+CONFIG = {  # what of it is needed to go on, and as what
+    "source": dict | None,
+    "generations": int,
+    "planned": int,
+    "chunk": int | None,
+    "engine": str,
+    "devices": list,
+    "started": str,
+}
 
 
 class RunFolder:
@@ -45,21 +56,35 @@ class RunFolder:
         self.best = self.path / "checkpoints" / "best"
         self.report = self.path / "report.html"
 
-    def create(self, config: dict) -> None:
-        """Makes the folder, which must be new or empty, and records `config`."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+    def refuse_if_used(self) -> None:
+        """Refuses a folder unless it is new, empty, or a start that was cut off."""
+        with said_clearly(self.path):
+            used = self.path.exists() and not self._barely_begun()
+        if used:
             raise Refusal(
                 f"{self.path} exists and is not empty; name another folder, or go on "
                 f"with it: plastica resume {self.path}"
             )
-        with said_clearly(self.path):
-            (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-            (self.path / "snapshots").mkdir(exist_ok=True)
-        write_json(self.path / "config.json", config)
+
+    def create(self, config: dict, state: Any) -> None:
+        """Makes the folder with its first checkpoint; `config` then makes it a run."""
+        self.refuse_if_used()
+        existed = self.path.exists()
+        try:
+            with said_clearly(self.path):
+                (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+                (self.path / "snapshots").mkdir(exist_ok=True)
+            self.save_state(state, 0, 0.0)
+            write_json(self.path / "config.json", config)
+        except Refusal:
+            if not existed:
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     def config(self) -> dict:
         """What was recorded at the start; refuses a folder that is no run."""
-        if not (self.path / "config.json").is_file():
+        closed = os.path.isdir(self.path) and not os.access(self.path, os.X_OK)
+        if not closed and not os.path.lexists(self.path / "config.json"):
             raise Refusal(
                 f"{self.path} is no run: it has no config.json; give a folder that "
                 "`plastica train` made"
@@ -67,6 +92,12 @@ class RunFolder:
         config = read_json(self.path / "config.json")
         if config.get("format") != "plastica run":
             raise Refusal(f"{self.path} is no run: its config.json is something else's")
+        for name, kind in CONFIG.items():
+            if not isinstance(config.get(name), kind):
+                raise Refusal(
+                    f"{self.path} has a config.json that was altered: its {name!r} is "
+                    f"{config.get(name)!r}; bring back the file as it was"
+                )
         return config
 
     def amend(self, **changed: Any) -> None:
@@ -80,7 +111,7 @@ class RunFolder:
         write_bundle(stem, arrays_of(state), about)
         for old in self._checkpoints()[:-KEPT]:
             for suffix in (".json", ".npz"):
-                old.with_suffix(suffix).unlink(missing_ok=True)
+                suffixed(old, suffix).unlink(missing_ok=True)
 
     def restore(self, like: Any) -> tuple[Any, int, float]:
         """The newest state that is whole, its generation and seconds."""
@@ -124,6 +155,9 @@ class RunFolder:
         for path in (self.path / "snapshots").glob("*"):
             if path.stem.isdigit() and int(path.stem) > generation:
                 path.unlink()
+        for aside in self.path.rglob(".*"):  # what a killed process was writing
+            if aside.suffix[1:].isdigit():
+                aside.unlink(missing_ok=True)
         return rows
 
     def save_rule(self, learner: AbstractLearner, made: dict) -> None:
@@ -142,7 +176,16 @@ class RunFolder:
     def snapshots(self) -> list[tuple[int, np.ndarray]]:
         """The kept thetas by generation."""
         stems = sorted((self.path / "snapshots").glob("*.json"))
-        return [(int(s.stem), read_bundle(s)[0]["theta"]) for s in stems]
+        return [
+            (int(s.stem), read_bundle(s.with_suffix(""))[0]["theta"]) for s in stems
+        ]
+
+    def _barely_begun(self) -> bool:
+        """Whether there is nothing but what comes before config.json, or nothing."""
+        if not self.path.is_dir():
+            return False
+        files = (p.name.lstrip(".") for p in self.path.rglob("*") if not p.is_dir())
+        return all(name.startswith(("00000000.", "config.json.")) for name in files)
 
     def _checkpoints(self) -> list[Path]:
         found = (self.path / "checkpoints").glob("*.json")

@@ -59,7 +59,7 @@ class Evaluate(Machine):
     beside: Annotated[
         tuple[Path, ...], arg(help="other runs or rules, for the same table")
     ] = ()
-    passes: Annotated[int, arg(help="seed of what is drawn for the table")] = 1
+    worlds: Annotated[int, arg(help="seed of the unseen worlds")] = 1
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 QUIET_SECONDS = 10.0  # between lines where there is no terminal
@@ -30,7 +31,9 @@ class Progress:
         )
         self.row = rows[-1] if rows else {}
         self.started, self.first, self.last_line = time.monotonic(), None, 0.0
-        self.console.print(f"[bold]{run.path}[/]: {self.total:,} generations")
+        self.console.print(
+            f"[bold]{escape(str(run.path))}[/]: {self.total:,} generations"
+        )
         if self.yardsticks:
             sizes = (f"{name} {loss:.3f}" for name, loss in self.yardsticks.items())
             self.console.print(f"yardsticks ({self.unit}): {', '.join(sizes)}")

@@ -18,7 +18,8 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding
 color:#222;background:#fff}h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2.2rem}
 table{border-collapse:collapse}td,th{padding:.25rem .8rem;border-bottom:1px solid #ddd;
 text-align:left;font-variant-numeric:tabular-nums}svg{max-width:100%;height:auto}
-.reading{font:14px/1.7 ui-monospace,monospace;overflow-wrap:anywhere}
+.reading{font:14px/1.7 ui-monospace,monospace;overflow-wrap:anywhere;
+white-space:pre-wrap}
 .caption,footer{color:#666}pre{background:#f6f6f6;padding:.8rem;overflow:auto}
 """
 

@@ -10,7 +10,7 @@ import time
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -44,6 +44,7 @@ class Interrupted(SystemExit):
         self.path = path
 
 
+@runtime_checkable
 class Display(Protocol):
     """What watches a run: it is shown every line of the metrics."""
 
@@ -94,6 +95,7 @@ def train(
     if init_from is not None:
         experiment = dataclasses.replace(experiment, learner=init_from)
     run = Run(experiment, out or _new_folder(source))
+    run.folder.refuse_if_used()
     vector, learner_of = flatten(experiment.learner)
     key = jax.random.key(experiment.seed)
     search = experiment.search
@@ -103,8 +105,7 @@ def train(
     search = dataclasses.replace(search, population=population)
     run.experiment = dataclasses.replace(experiment, search=search)
     state = search.init(run.experiment.learner, experiment.objective, _key(key, "init"))
-    run.folder.create(_config(run.experiment, source, chunks))
-    run.folder.save_state(state, 0, 0.0)
+    run.folder.create(_config(run.experiment, source, chunks), state)
     return _carry_out(run, state, 0, 0.0, display)
 
 
@@ -121,7 +122,7 @@ def resume(
     """
     run = Run(experiment, folder)
     config = run.folder.config()
-    total = generations or config["generations"]
+    total = config["generations"] if generations is None else generations
     population = dataclasses.replace(
         experiment.search.population,
         chunk=config.get("chunk"),
@@ -211,8 +212,10 @@ class _Loop:
         loss = _plain(
             _judged(learner, experiment.evaluation, _key(self.key, "evaluation"))
         )
-        if (_finite(loss) and loss < self.best) or self.generation == 0:
+        better = _finite(loss) and loss < self.best
+        if better:
             self.best = loss
+        if better or self.generation == 0:
             made = {"generation": self.generation, "eval/loss": loss}
             self.run.folder.save_best(learner, made)
         return {"eval/loss": loss}

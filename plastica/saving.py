@@ -18,9 +18,10 @@ import numpy as np
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, names
 from plastica.network import Network
-from plastica.store import Damaged, read_bundle, write_bundle
+from plastica.store import Damaged, read_bundle, suffixed, write_bundle
 
 FORMAT, VERSION = "plastica rule", 1
+UNFIT = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 def save(learner: AbstractLearner, path: str | Path, made: dict | None = None) -> Path:
@@ -33,7 +34,7 @@ def save(learner: AbstractLearner, path: str | Path, made: dict | None = None) -
         "made": made or {},
     }
     write_bundle(path, arrays_of(learner), about)
-    return path.with_suffix(".npz")
+    return suffixed(path, ".npz")
 
 
 def load(path: str | Path, like: AbstractLearner | None = None) -> AbstractLearner:
@@ -42,9 +43,20 @@ def load(path: str | Path, like: AbstractLearner | None = None) -> AbstractLearn
     `like` is a learner of the same class and shapes, needed for a user's own classes.
     """
     arrays, about = read_rule(path)
+    described = about.get("learner")
     if like is not None:
+        _refuse_other_kind(described, like, path)
         return filled(like, arrays, str(path))
-    return _rebuilt(about["learner"], arrays)
+    try:
+        learner = _rebuilt(described, arrays)
+    except Refusal:
+        raise
+    except UNFIT as error:
+        said = str(error).split("\n")[0]
+        raise Damaged(f"{path} does not describe a learner: {said}") from error
+    if not isinstance(learner, AbstractLearner):
+        raise Damaged(f"{path} describes no learner, but {type(learner).__name__}")
+    return learner
 
 
 def read_rule(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
@@ -112,12 +124,7 @@ def _rebuilt(what: Any, arrays: dict[str, np.ndarray]) -> Any:
                     "a learner of the same shape: load(path, like=...)"
                 )
             parts = {key: _rebuilt(value, arrays) for key, value in fields.items()}
-            try:
-                return kind(**parts)
-            except TypeError as error:
-                raise Damaged(
-                    f"{name} cannot be made from its fields: {error}"
-                ) from error
+            return kind(**parts)
         case {"sizes": list(sizes), "edges": list(edges)}:
             return Network(tuple(sizes), tuple((post, pre) for post, pre in edges))
         case {"array": str(name)}:
@@ -129,6 +136,20 @@ def _rebuilt(what: Any, arrays: dict[str, np.ndarray]) -> Any:
         case None | bool() | int() | float() | str():
             return what
     raise Damaged(f"a learner's description cannot hold {what!r}")
+
+
+def _refuse_other_kind(described: Any, like: AbstractLearner, path) -> None:
+    """A learner of another class, or with other words and numbers beside its arrays."""
+    fields = described.get("fields") if isinstance(described, dict) else None
+    if not isinstance(fields, dict) or described.get("class") != type(like).__name__:
+        found = described.get("class") if isinstance(described, dict) else described
+        raise Refusal(f"{path} holds a {found}, and here is a {type(like).__name__}")
+    for name, here in _described(like, "")["fields"].items():
+        there = fields.get(name)
+        if not isinstance(here, dict | list) and there != here:
+            raise Refusal(
+                f"{path} does not fit: its {name} is {there!r} there and {here!r} here"
+            )
 
 
 def _known() -> dict[str, type]:

@@ -5,11 +5,12 @@ user's file must be named again and have the checksum that was recorded, since n
 on disk may decide what is executed.
 """
 
+import hashlib
 import importlib
-import importlib.util
 import inspect
 import json
 import pkgutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,7 +19,6 @@ from types import ModuleType
 from typing import Any
 
 from plastica.errors import Refusal
-from plastica.store import sha256
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,28 @@ class Source:
             raise Refusal(
                 f"{self.name} has no knob {strange[0]!r}; {_nearest(strange[0], known)}"
             )
-        return self.function(**{k: _tupled(v) for k, v in arguments.items()})
+        made = self.function(**{k: _tupled(v) for k, v in arguments.items()})
+        from plastica.experiment import Experiment
+        from plastica.sweep import Sweep
+
+        if not isinstance(made, Experiment | Sweep):
+            raise Refusal(
+                f"{self.name} returns a {type(made).__name__}; an experiment is a "
+                "function that returns a plastica.Experiment"
+            )
+        return made
 
 
-def find(name: str) -> Source:
-    """An experiment or figure of the package by name, or `FILE.py:FUNCTION`."""
-    if ".py" in name:
-        return _in_file(name)
+def find(name: str, wanted: str | None = None) -> Source:
+    """An experiment or figure of the package by name, or `FILE.py:FUNCTION`.
+
+    A file is executed only if it has the checksum `wanted`, where one is.
+    """
+    return _in_file(name, wanted) if ".py" in name else find_shipped(name)
+
+
+def find_shipped(name: str) -> Source:
+    """An experiment or figure of the package by name; no file is ever looked at."""
     known = shipped()
     short = {full.split(".")[1]: full for full in known}
     full = short.get(name, name)
@@ -68,28 +83,27 @@ def find(name: str) -> Source:
 
 def again(recorded: dict | None, name: str | None, changed: dict | None = None) -> Any:
     """The experiment that was recorded, with some arguments changed."""
-    if not recorded or not isinstance(recorded.get("experiment"), str):
+    if not recorded or not isinstance(recorded.get("arguments"), dict):
         raise Refusal(
             "this run was started from Python, with no function to call again; go on "
             "from Python: plastica.resume(folder, experiment)"
         )
     theirs = recorded.get("sha256")
     if theirs is None:
-        source = find(name or recorded["experiment"])
-        if source.sha256 is not None:
-            raise Refusal(f"this run is of {recorded['experiment']}, not of {name}")
+        source = find_shipped(str(recorded.get("experiment")))
+        if name is not None and name != source.name:
+            raise Refusal(
+                f"this run is of {source.name}, not of {name}; leave --experiment out"
+            )
     else:
         if name is None:
             raise Refusal(
-                f"this run is of a function in a file, {recorded['experiment']}; name "
-                "it again: --experiment FILE.py:FUNCTION"
+                f"this run is of a function in a file, {recorded.get('experiment')}; "
+                "name it again: --experiment FILE.py:FUNCTION"
             )
-        source = find(name)
-        if source.sha256 != theirs:
-            raise Refusal(
-                f"{name} is not the file that this run was started with: its checksum "
-                "differs; bring back the file as it was, or start a new run"
-            )
+        source = find(name, theirs)
+        if source.sha256 is None:
+            raise Refusal(f"this run is of a function in a file, and {name} is in none")
     return source.call(recorded["arguments"] | (changed or {}))
 
 
@@ -121,17 +135,25 @@ def _is_experiment(value: Any, module: ModuleType) -> bool:
     )
 
 
-def _in_file(name: str) -> Source:
+def _in_file(name: str, wanted: str | None) -> Source:
     path, _, function = name.partition(":")
     file = Path(path)
     if not file.is_file():
         raise Refusal(f"there is no file {path}; name a function as FILE.py:FUNCTION")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None:
-        raise Refusal(f"{path} is no Python file; name one that ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    checksum = sha256(file)
-    spec.loader.exec_module(module)
+    try:
+        code = file.read_bytes()  # once: what is checked is what is executed
+    except OSError as error:
+        raise Refusal(f"cannot read {path}: {error.strerror}") from error
+    checksum = hashlib.sha256(code).hexdigest()
+    if wanted is not None and checksum != wanted:
+        raise Refusal(
+            f"{name} is not the file that this run was started with: its checksum "
+            "differs; bring back the file as it was, or start a new run"
+        )
+    module = ModuleType(f"{file.stem} ({path})")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module  # where dataclasses look for their types
+    exec(compile(code, str(file), "exec"), module.__dict__)
     functions = {k: v for k, v in vars(module).items() if inspect.isfunction(v)}
     if function not in functions:
         raise Refusal(

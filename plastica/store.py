@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +20,10 @@ import numpy as np
 from plastica.errors import Refusal
 
 LARGEST = 16 * 2**30  # bytes that one bundle's arrays may unpack to
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError)
+UNREADABLE = (  # what NumPy and zipfile raise at an archive that is none
+    *(OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 class Damaged(Refusal):
@@ -129,7 +133,7 @@ def suffixed(path: Path, suffix: str) -> Path:
 
 @contextlib.contextmanager
 def _aside(path: Path, write: Callable[[BinaryIO], Any]):
-    """A file beside `path`, filled and synced to disk; gone at the end if not renamed."""
+    """A file beside `path`, filled and synced; gone at the end if not renamed."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with aside.open("wb") as file:
@@ -163,7 +167,7 @@ def _arrays(npz: Path, listed: dict) -> dict[str, np.ndarray]:
             raise Damaged(f"{npz} would unpack to {unpacked:,} bytes; refused")
         with np.load(npz, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (*UNREADABLE, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise Damaged(f"{npz} is not an archive of arrays: {error}") from error
     found = {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()}
     if found != listed:

@@ -13,9 +13,9 @@ from typing import Any
 from plastica.errors import Refusal
 from plastica.exhibit import Panel, Table
 from plastica.folder import RunFolder
-from plastica.store import read_json, write_aside
+from plastica.store import read_json, suffixed, write_aside
 
-CURVE_POINTS = 60  # that a record keeps
+CURVE_POINTS = 100  # that a record keeps
 
 Record = dict[str, Any]  # arguments, commit, seed, curve, scores, machine, seconds
 
@@ -56,6 +56,7 @@ def carry_out(
             how = "done" if status == 0 else f"failed ({status}), see {places[i]}.log"
             say(f"{done} of {len(todo)}: {places[i].name} {how}")
             if status in (75, 130, -2, -15):
+                pool.shutdown(wait=False, cancel_futures=True)
                 raise Refusal(f"interrupted; the same command goes on in {folder}")
     records = [record(place) for place in places if finished(place)]
     lines = "".join(json.dumps(r) + "\n" for r in records)
@@ -132,7 +133,7 @@ def _in_process(experiment: str, arguments: dict[str, Any], place: Path) -> int:
         ["resume", str(place)] if begun else ["train", experiment, "--out", str(place)]
     )
     words += [] if begun else flags(arguments)
-    with place.with_suffix(".log").open("a") as log:
+    with suffixed(place, ".log").open("a") as log:
         command = [sys.executable, "-m", "plastica", *words]
         status = subprocess.run(command, stdout=log, stderr=log, env=os.environ)
     return status.returncode

@@ -1,5 +1,6 @@
 """How a learner reads: scores by reading, and a passage coloured by its surprisal."""
 
+import codecs
 import html
 import math
 from collections.abc import Sequence
@@ -71,7 +72,7 @@ class Reading(AbstractExhibit):
         """The coloured passage, and norms of weights and activations over the life."""
         nats, norms, passage = _watched(self.task, learner, key)
         readings = np.asarray(nats).reshape(self.task.readings, -1)
-        text = self.alphabet.decode(np.asarray(passage))
+        text = _characters(self.alphabet, np.asarray(passage))
         return [
             Panel(
                 "A passage it never saw",
@@ -141,7 +142,16 @@ def _watched(task: Text, learner: AbstractLearner, key):
     return loss.value, norms, task.passage(world)
 
 
-def _coloured(title: str, text: str, nats, symbols: int) -> str:
+def _characters(alphabet: Alphabet, symbols) -> list[str]:
+    """What every symbol shows; of a character's bytes, the last one all of it."""
+    if alphabet.name == "letters":
+        return list(alphabet.decode(symbols))
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    shown = [decoder.decode(bytes([min(int(s), 0xFF)])) for s in symbols]
+    return [*shown[:-1], shown[-1] + decoder.decode(b"", final=True)]
+
+
+def _coloured(title: str, text: list[str], nats, symbols: int) -> str:
     """A line of characters on backgrounds from white to red at ln(symbols)."""
     worst = math.log(symbols)
     spans = []

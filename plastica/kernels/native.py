@@ -123,4 +123,4 @@ def _life(thetas, learner, task, key, threads):
         return task.respond(world._replace(tick=tick), y)[2].weight
 
     weights = jax.vmap(weight)(jnp.arange(task.ticks))
-    return jnp.sum(weights * values, axis=1)
+    return jnp.sum(weights[None] * values, axis=1)

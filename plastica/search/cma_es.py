@@ -53,8 +53,7 @@ class CMAES(AbstractSearch):
         """Centred on the learner's theta; nothing told yet."""
         key_seed, key_lives = jax.random.split(key)
         seed = jax.random.randint(key_seed, (), 1, 2**31 - 1)
-        keys = jax.random.split(key_lives, self.members)
-        carries = jax.vmap(lambda k: objective.init(learner, k))(keys)
+        carries = self.population.begin(learner, objective, key_lives)
         return CMAESState(learner, seed, np.zeros((0, self.members)), carries)
 
     def generation(

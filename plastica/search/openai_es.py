@@ -46,8 +46,7 @@ class OpenAIES(AbstractSearch):
         self, learner: AbstractLearner, objective: AbstractObjective, key: PRNGKeyArray
     ) -> OpenAIESState:
         """The learner's theta as the mean."""
-        keys = jax.random.split(key, self.members)
-        carries = jax.vmap(lambda k: objective.init(learner, k))(keys)
+        carries = self.population.begin(learner, objective, key)
         return OpenAIESState(learner, self.optimiser.init(flatten(learner)[0]), carries)
 
     @eqx.filter_jit
@@ -60,7 +59,11 @@ class OpenAIES(AbstractSearch):
         half = Population(self.members // 2).noise(key_noise, mu.size)
         noise = jnp.concatenate([half, -half])
         losses, carries = self.population.live(
-            mu + self.sigma * noise, learner_of, objective, state.carries, key_lives
+            mu[None] + self.sigma * noise,
+            learner_of,
+            objective,
+            state.carries,
+            key_lives,
         )
         gradient = self.gradient(noise, losses)
         step, optimiser = self.optimiser.update(gradient, state.optimiser, mu)

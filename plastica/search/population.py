@@ -42,6 +42,13 @@ class Population(eqx.Module):
                 f'the engine is "auto", "xla" or "native", got {self.engine!r}'
             )
 
+    def begin(
+        self, learner: AbstractLearner, objective: AbstractObjective, key: PRNGKeyArray
+    ) -> Carry:
+        """The lives of all members before the first generation."""
+        keys = jax.random.split(key, self.members)
+        return jax.vmap(lambda own: objective.init(learner, own))(keys)
+
     def noise(self, key: PRNGKeyArray, size: int) -> Float[Array, "members theta"]:
         """Standard normal; a member's own does not depend on where it is computed."""
 
@@ -126,7 +133,7 @@ def measured(
 
         @eqx.filter_jit
         def lived(theta, objective, key, tried=tried):
-            thetas = theta + 0.01 * tried.noise(key, theta.size)
+            thetas = theta[None] + 0.01 * tried.noise(key, theta.size)
             carries = jax.vmap(lambda t: objective.init(learner_of(t), key))(thetas)
             return tried.live(thetas, learner_of, objective, carries, key)[0]
 

@@ -1,10 +1,10 @@
 """From losses to utilities: ranks count, ties share, the diverged come last."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 
-def diverged(losses: Float[Array, "members"]) -> Float[Array, "members"]:
+def diverged(losses: Float[Array, "members"]) -> Bool[Array, "members"]:
     """Which members' losses are NaN or infinite."""
     return ~jnp.isfinite(losses)
 

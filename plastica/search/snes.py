@@ -42,8 +42,7 @@ class SNES(AbstractSearch):
     ) -> SNESState:
         """The learner's theta as the mean, one deviation for all of it."""
         mu, _ = flatten(learner)
-        keys = jax.random.split(key, self.members)
-        carries = jax.vmap(lambda k: objective.init(learner, k))(keys)
+        carries = self.population.begin(learner, objective, key)
         log_sigma = jnp.full(mu.shape, math.log(self.sigma), mu.dtype)
         return SNESState(learner, log_sigma, carries)
 
@@ -55,7 +54,7 @@ class SNES(AbstractSearch):
         key_noise, key_lives = jax.random.split(key)
         mu, learner_of = flatten(state.mean)
         s = self.population.noise(key_noise, mu.size)
-        z = mu + jnp.exp(state.log_sigma) * s
+        z = mu[None] + jnp.exp(state.log_sigma)[None] * s
         losses, carries = self.population.live(
             z, learner_of, objective, state.carries, key_lives
         )

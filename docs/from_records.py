@@ -1,0 +1,103 @@
+"""Writes the numbers and pictures of the documents from the records under results/.
+
+    python docs/from_records.py            rewrite the marked blocks and the pictures
+    python docs/from_records.py --check    only say whether a block would change
+
+A block stands between `<!-- from NAME -->` and `<!-- end -->`; NAME is a function here.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from plastica.plots import lines
+from plastica.source import find
+from plastica.sweep import Record, read_records
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = ("README.md", "docs/results/evolved_rules.md")
+RECORDS = ROOT / "results" / "evolved_rules"
+BLOCK = re.compile(r"(<!-- from (\w+) -->\n).*?(<!-- end -->)", re.S)
+
+
+def acceptance() -> str:
+    """The run of T=100, n=40 on the Wizard of Oz."""
+    rows = ["| generation | " + " | ".join(f"seed {r['seed']}" for r in _oz()) + " |"]
+    rows.append("| --- " * (len(_oz()) + 1) + "|")
+    for generation in (1_000, 2_000, 5_000, 10_000):
+        losses = (f"{_at(record, generation):.2f}" for record in _oz())
+        rows.append(f"| {generation:,} | {' | '.join(losses)} |")
+    return "\n".join(rows)
+
+
+def scores() -> str:
+    """The table at the end of that run's first seed."""
+    told = _oz()[0]["scores"]
+    rows = [f"| {told['title']} | {' | '.join(told['columns'])} |"]
+    rows.append("| --- " * (len(told["columns"]) + 1) + "|")
+    for name, cells in told["rows"].items():
+        shown = (f"{c['mean']:.3f} ± {c['error']:.3f}" for c in cells)
+        rows.append(f"| {name} | {' | '.join(shown)} |")
+    return "\n".join(rows)
+
+
+def figure2_left() -> str:
+    """The sweep's table."""
+    sweep = find("evolved_rules.figure2_left").call({})
+    return sweep.draw(read_records(RECORDS / "figure2_left.jsonl"))[0].markdown()
+
+
+def pictures() -> dict[str, str]:
+    """The documents' pictures by file name."""
+    record = _oz()[0]
+    life = {name: np.array(nats) for name, nats in record["scores"]["life"].items()}
+    sweep = find("evolved_rules.figure2_left").call({})
+    _, panels = sweep.draw(read_records(RECORDS / "figure2_left.jsonl"))
+    chance = {"chance": record["scores"]["rows"]["uniform"][0]["mean"]}
+    return {
+        "within_a_life.svg": lines(
+            life, "character of the passage", "nats per character", levels=chance
+        ),
+        "figure2_left.svg": panels[0].html,
+    }
+
+
+def rewritten(document: str) -> tuple[str, str]:
+    """A document as it is, and as the records say that it should be."""
+    text = (ROOT / document).read_text()
+
+    def block(match: re.Match) -> str:
+        return f"{match[1]}{globals()[match[2]]()}\n{match[3]}"
+
+    return text, BLOCK.sub(block, text)
+
+
+def main(words: list[str]) -> int:
+    """Rewrites or checks; the exit status is 1 if a block is not as recorded."""
+    stale = 0
+    for document in DOCUMENTS:
+        before, after = rewritten(document)
+        if before != after:
+            stale += 1
+            print(f"{document} differs from its records")
+            if "--check" not in words:
+                (ROOT / document).write_text(after)
+    if "--check" not in words:
+        for name, svg in pictures().items():
+            (ROOT / "docs" / "pictures" / name).write_text(svg)
+    return 1 if stale and "--check" in words else 0
+
+
+def _oz() -> list[Record]:
+    return read_records(RECORDS / "memorise.jsonl")
+
+
+def _at(record: Record, generation: int) -> float:
+    """Held-out nats at the recorded generation nearest to one."""
+    return min(record["curve"], key=lambda point: abs(point[0] - generation))[1]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

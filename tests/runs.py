@@ -1,0 +1,86 @@
+"""Small runs that the tests of runs, folders and commands share."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from plastica.experiments.passages import Passages
+from plastica.network import Network
+from plastica.rules import PMLPHebb
+from plastica.search import SNES, Population
+from plastica.store import read_bundle
+
+ROOT = Path(__file__).resolve().parents[1]
+KNOBS = {"length": 8, "hidden": 5, "population": 8, "every": 2}
+
+
+def small(corpus, generations=6, **changed):
+    """An experiment that takes a moment: a tale in 27 letters, 8 of them at a time."""
+    rule = PMLPHebb.zeros(Network.layered(27, 5, 27))
+    passages = Passages(corpus, KNOBS["length"], readings=2)
+    search = SNES(Population(KNOBS["population"], chunk=4))
+    experiment = passages.experiment(
+        rule, search, generations, every=KNOBS["every"], seed=0
+    )
+    return replace(experiment, **changed)
+
+
+def flags(**knobs):
+    """Knobs as the command line spells them."""
+    return [f"--{name}={value}" for name, value in (KNOBS | knobs).items()]
+
+
+def rows(folder):
+    """A run's metrics but for the times."""
+    lines = (Path(folder) / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(x).items() if k != "seconds"} for x in lines]
+
+
+def last_state(folder):
+    """The arrays of a run's newest checkpoint, and its generation."""
+    newest = max(Path(folder, "checkpoints").glob("0*.json")).with_suffix("")
+    arrays, about = read_bundle(newest)
+    return arrays, about["generation"]
+
+
+def rule(folder):
+    """The arrays of the rule that a run found."""
+    return read_bundle(Path(folder, "rule"))[0]
+
+
+def assert_same_arrays(one, other):
+    """The same names, and the same bits."""
+    assert one.keys() == other.keys()
+    for name, array in one.items():
+        assert array.dtype == other[name].dtype
+        np.testing.assert_array_equal(array, other[name], err_msg=name)
+
+
+def assert_same_run(one, other):
+    """The same search to the bit: the rule, the last state, and all but the times."""
+    assert rows(one) == rows(other)
+    state, generation = last_state(one)
+    expected, at = last_state(other)
+    assert generation == at
+    assert_same_arrays(state, expected)
+    assert_same_arrays(rule(one), rule(other))
+
+
+def on_one_device():
+    """One CPU device, and the package from this checkout, for a process of its own."""
+    flag = "--xla_force_host_platform_device_count=1"
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return os.environ | {"XLA_FLAGS": flag, "PYTHONPATH": path}
+
+
+def python(*words, **options):
+    """A Python process, not waited for."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(
+        [sys.executable, *map(str, words)], env=on_one_device(), **pipes | options
+    )

@@ -1,0 +1,279 @@
+"""A run: what it keeps, what stops it, and that it goes on as if nothing had."""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import plastica as pl
+from plastica import run as runs
+from plastica.folder import RunFolder
+from plastica.run import Diverged, Interrupted
+from plastica.store import read_bundle, read_json
+
+from .runs import assert_same_run, last_state, rows, small
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch):
+    """Checkpoints after every generation, and no measuring of chunks."""
+    monkeypatch.setattr(runs, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(runs, "METRICS_SECONDS", 0.0)
+    monkeypatch.setattr(runs, "measured", lambda population, *rest: (population, {}))
+
+
+@pytest.fixture(scope="module")
+def whole(corpus, tmp_path_factory):
+    """A run of six generations that nothing happened to."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(runs, "measured", lambda population, *rest: (population, {}))
+        return pl.train(small(corpus), tmp_path_factory.mktemp("whole") / "run")
+
+
+class Stopping:
+    """A display that does something after a generation."""
+
+    def __init__(self, generation, act):
+        self.generation, self.act = generation, act
+
+    def begin(self, run, rows):
+        """Nothing."""
+
+    def show(self, row):
+        if row["generation"] == self.generation:
+            self.act()
+
+    def end(self):
+        """Nothing."""
+
+
+def test_a_run_keeps_what_it_should(whole):
+    names = {p.name for p in whole.path.iterdir()}
+    kept = {"config.json", "metrics.jsonl", "checkpoints", "snapshots"}
+    assert names == kept | {"rule.npz", "rule.json"}
+    config = whole.folder.config()
+    assert config["versions"]["jax"] == jax.__version__
+    assert config["data"] == {"tale": "0" * 64}
+    assert config["theta"]["layers.0.M1"] == [14, 8]
+    lines = whole.rows()
+    assert [line["generation"] for line in lines] == list(range(7))
+    assert [line["generation"] for line in lines if "eval/loss" in line] == [0, 2, 4, 6]
+    assert lines[-1]["evaluations"] == 6 * 8 and lines[-1]["ticks"] == 6 * 8 * 16
+    assert {"train/loss", "diverged", "seconds", "sigma"} <= lines[1].keys()
+    json.loads((whole.path / "metrics.jsonl").read_text().splitlines()[-1])
+
+
+def test_the_rule_is_the_best_by_held_out_loss(whole, corpus):
+    scores = [row["eval/loss"] for row in whole.rows() if "eval/loss" in row]
+    made = read_json(whole.path / "rule.json")["made"]
+    assert made["eval/loss"] == min(scores)
+    best = whole.best()
+    assert eqx.tree_equal(pl.load(whole.path), best)
+    key = runs._key(jax.random.key(0), "evaluation")
+    again = runs._judged(best, small(corpus).evaluation, key)
+    assert float(again) == min(scores)
+
+
+def test_a_run_interrupted_and_resumed_is_the_same_run(corpus, whole, tmp_path):
+    out = tmp_path / "run"
+    for signal_, status, generation in ((15, 75, 1), (2, 130, 4)):
+        stop = Stopping(generation, lambda s=signal_: os.kill(os.getpid(), s))
+        go = pl.resume if out.exists() else _trained
+        with pytest.raises(Interrupted) as stopped:
+            go(out, small(corpus), display=stop)
+        assert stopped.value.code == status
+        assert last_state(out)[1] == generation
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    pl.resume(out, small(corpus))
+    assert_same_run(out, whole.path)
+    assert len(list((out / "checkpoints").glob("0*.npz"))) == 3
+
+
+def _trained(out, experiment, display):
+    return pl.train(experiment, out, display=display)
+
+
+def test_a_damaged_checkpoint_costs_generations_not_the_run(
+    corpus, whole, tmp_path, caplog
+):
+    out = _stopped(corpus, tmp_path / "run", 4)
+    newest = out / "checkpoints" / "00000004.npz"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    pl.resume(out, small(corpus))
+    assert "using the checkpoint before it" in caplog.text
+    assert_same_run(out, whole.path)
+
+
+def _stopped(corpus, out, generation, **changed):
+    def stop():
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        pl.train(small(corpus, **changed), out, display=Stopping(generation + 1, stop))
+    return out
+
+
+def test_going_on_past_the_end_is_one_long_run(corpus, whole, tmp_path):
+    out = tmp_path / "run"
+    pl.train(small(corpus, 4), out)
+    pl.resume(out, small(corpus, 4), generations=6)
+    assert_same_run(out, whole.path)
+    assert RunFolder(out).config()["generations"] == 6
+    with pytest.raises(
+        pl.Refusal, match="lived 6 generations already, more than the 0"
+    ):
+        pl.resume(out, small(corpus, 4), generations=0)
+
+
+def test_snapshots_are_kept_thin(corpus, tmp_path):
+    run = pl.train(small(corpus, 120, every=60), tmp_path / "run")
+    kept = run.folder.snapshots()
+    assert [generation for generation, _ in kept] == list(range(2, 121, 2))
+    assert kept[0][1].shape == (sum(map(np.size, jax.tree.leaves(run.best()))),)
+
+
+def test_another_experiment_cannot_resume_a_run(corpus, whole, tmp_path):
+    out = shutil.copytree(whole.path, tmp_path / "run")
+    wider = pl.PMLPHebb.zeros(pl.Network.layered(27, 5, 27), hidden=3)
+    with pytest.raises(pl.Refusal, match="not the one that this run was started with"):
+        pl.resume(out, small(corpus, learner=wider), generations=9)
+    assert rows(out) == rows(whole.path)
+
+
+def test_a_run_starts_from_a_rule_that_was_found(corpus, whole, tmp_path):
+    found = whole.best()
+    run = pl.train(small(corpus, 1), tmp_path / "run", init_from=found)
+    first = [row["eval/loss"] for row in run.rows() if row["generation"] == 0]
+    assert first == [min(r["eval/loss"] for r in whole.rows() if "eval/loss" in r)]
+
+
+class Fragile(pl.AbstractLearner):
+    """Diverges where theta is zero, or everywhere else."""
+
+    w: jax.Array
+    dies: str = eqx.field(static=True)
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
+
+    def init(self, key, x):
+        return jnp.zeros(())
+
+    def predict(self, state, x):
+        at_zero = jnp.all(self.w == 0)
+        dead = at_zero if self.dies == "at zero" else ~at_zero
+        return state, jnp.where(dead, jnp.nan, 0.0) + jnp.zeros(27)
+
+    def learn(self, state, feedback):
+        return state
+
+
+def test_a_generation_that_diverges_whole_stops_the_run(corpus, tmp_path):
+    out, fragile = tmp_path / "run", Fragile(jnp.zeros(3), "elsewhere")
+    with pytest.raises(Diverged, match="every member diverged") as caught:
+        pl.train(small(corpus, learner=fragile), out)
+    assert "\n" not in str(caught.value) and "generation 1:" in str(caught.value)
+    state, generation = last_state(out)
+    assert generation == 0 and not np.any(state["mean.w"])
+    assert [row["generation"] for row in rows(out)] == [0]
+    with pytest.raises(Diverged):
+        pl.resume(out, small(corpus, learner=fragile))
+
+
+def test_a_first_evaluation_that_diverged_does_not_hide_better_ones(corpus, tmp_path):
+    fragile = Fragile(jnp.zeros(3), "at zero")
+    run = pl.train(small(corpus, 2, learner=fragile), tmp_path / "run")
+    made = read_bundle(run.folder.best)[1]["made"]
+    assert made == {"generation": 2, "eval/loss": pytest.approx(np.log(27))}
+    with pytest.raises(pl.Refusal, match="like="):
+        pl.load(run.path)
+    assert eqx.tree_equal(pl.load(run.path, like=fragile), run.best())
+
+
+CALLS = {"fsync": (os, "fsync"), "rename": (os, "replace"), "write": (np, "savez")}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("after", [0, 1, 9])
+def test_a_full_disk_leaves_a_run_that_goes_on(
+    corpus, whole, tmp_path, monkeypatch, call, after
+):
+    out, owner, name = tmp_path / "run", *CALLS[call]
+    left, real = after, getattr(owner, name)
+
+    def full(*words, **named):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*words, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, full)
+        with pytest.raises(pl.Refusal, match="no space left on device") as caught:
+            pl.train(small(corpus), out)
+    assert "\n" not in str(caught.value)
+    if not out.exists():  # refused at the start: nothing was left
+        pl.train(small(corpus), out)
+    else:
+        pl.resume(out, small(corpus))
+    assert_same_run(out, whole.path)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of one megabyte."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if os.geteuid() or not shutil.which("mount"):
+        pytest.skip("only root can mount a small disk")
+    if subprocess.run(words, capture_output=True).returncode:
+        pytest.skip("this machine does not let a small disk be mounted")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_fills_up_leaves_a_run_that_goes_on(corpus, whole, small_disk):
+    out, ballast = small_disk / "run", small_disk / "ballast"
+    ballast.write_bytes(bytes(900 * 2**10))
+    with pytest.raises(pl.Refusal, match="no space left on device"):
+        pl.train(small(corpus), out)
+    assert last_state(out)[1] >= 0
+    ballast.unlink()
+    pl.resume(out, small(corpus))
+    assert_same_run(out, whole.path)
+
+
+def test_two_devices_agree_with_one_while_the_ranks_do(
+    corpus, tmp_path, two_devices, monkeypatch
+):
+    def lived(chunk):
+        search = pl.SNES(pl.Population(8, chunk=chunk, engine="xla"))
+        experiment = small(corpus, 3, search=search, every=1)
+        return pl.train(experiment, tmp_path / f"chunk {chunk}").rows()
+
+    two = lived(2)
+    monkeypatch.setattr(jax, "devices", lambda: two_devices[:1])
+    one = lived(8)  # another chunk, so that nothing traced for two devices is used
+    for name in ("train/loss", "eval/loss"):
+        np.testing.assert_allclose(
+            [row[name] for row in one if name in row],
+            [row[name] for row in two if name in row],
+            rtol=1e-5,
+        )
+
+
+def test_a_thread_that_is_not_the_main_one_runs_too(corpus, tmp_path, whole):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(pl.train, small(corpus), tmp_path / "run").result()
+    assert_same_run(tmp_path / "run", whole.path)

@@ -1,11 +1,16 @@
 """One neuron's or synapse's update as a small network: no batch, no layer."""
 
-from typing import Self
+from typing import Literal, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.errors import Refusal
+
+Fed = Literal["side by side", "product", "both"]
+FEATURES = {"side by side": 2, "product": 1, "both": 3}
 
 
 class PMLP(eqx.Module):
@@ -28,10 +33,43 @@ class PMLP(eqx.Module):
             square, square, column, jnp.zeros((outputs, hidden)), jnp.zeros(outputs)
         )
 
+    @property
+    def outputs(self) -> int:
+        """Numbers put out."""
+        return self.b3.shape[0]
+
     def __call__(self, a: Float[Array, "inputs"]) -> Float[Array, "outputs"]:
         """The new state of one neuron, from all that it hears."""
         product = jax.nn.sigmoid(self.M1 @ a) * jnp.tanh(self.M2 @ a)
         return self.M3 @ (product + self.b1) + self.b3  # Eq. (3)
+
+
+class MLP(eqx.Module):
+    """The plain network with one hidden layer: W2 f(W1 a + b1) + b2, f tanh or ReLU."""
+
+    W1: Float[Array, "hidden inputs"]
+    b1: Float[Array, "hidden"]
+    W2: Float[Array, "outputs hidden"]
+    b2: Float[Array, "outputs"]
+    f: Literal["tanh", "relu"] = eqx.field(static=True, default="tanh")
+
+    @classmethod
+    def zeros(
+        cls, inputs: int, hidden: int, outputs: int, f: Literal["tanh", "relu"] = "tanh"
+    ) -> Self:
+        """All parameters zero."""
+        into, out = jnp.zeros((hidden, inputs)), jnp.zeros((outputs, hidden))
+        return cls(into, jnp.zeros(hidden), out, jnp.zeros(outputs), f)
+
+    @property
+    def outputs(self) -> int:
+        """Numbers put out."""
+        return self.b2.shape[0]
+
+    def __call__(self, a: Float[Array, "inputs"]) -> Float[Array, "outputs"]:
+        """The new state of one neuron, from all that it hears."""
+        f = {"tanh": jnp.tanh, "relu": jax.nn.relu}[self.f]
+        return self.W2 @ f(self.W1 @ a + self.b1) + self.b2
 
 
 class LSTM(eqx.Module):
@@ -100,3 +138,93 @@ class RNN(eqx.Module):
         """The next hidden state."""
         (h,) = memory
         return (jnp.tanh(self.W_x @ x + self.W_h @ h + self.b),)
+
+
+class SplitLSTM(eqx.Module):
+    """An LSTM as an update: its hidden state and cell are halves of one state vector.
+
+    From (state, inputs) to the next state, all in one vector (000, section 5).
+    """
+
+    cell: LSTM
+
+    @classmethod
+    def zeros(cls, inputs: int, state: int) -> Self:
+        """All parameters zero; `inputs` counts what comes beside the state."""
+        if state % 2:
+            raise Refusal(
+                f"an LSTM splits a state into hidden and cell halves, got {state} "
+                f"numbers; take {state + 1}"
+            )
+        units = state // 2
+        return cls(
+            LSTM(
+                jnp.zeros((4 * units, inputs)),
+                jnp.zeros((4 * units, units)),
+                jnp.zeros(4 * units),
+            )
+        )
+
+    @property
+    def outputs(self) -> int:
+        """Numbers put out: both halves of the state."""
+        return 2 * self.cell.W_h.shape[1]
+
+    def __call__(self, a: Float[Array, "state_and_inputs"]) -> Float[Array, "state"]:
+        """The next state, hidden half first."""
+        units = self.cell.W_h.shape[1]
+        h, c, x = a[:units], a[units : 2 * units], a[2 * units :]
+        return jnp.concatenate(self.cell((h, c), x))
+
+
+class Synapse(eqx.Module):
+    """The update of a weight with a small state, by a network (000, 5 and 6.2).
+
+    The network sees the weight's state and `fed`: pre[2] and post[3] side by side,
+    their product (what the Hebbian update adds), or both. What it puts out `replaces`
+    the weight or is added to it. Component 0 of the state is what multiplies.
+    """
+
+    update: PMLP | SplitLSTM
+    fed: Fed = eqx.field(static=True, default="side by side")
+    replaces: bool = eqx.field(static=True, default=False)
+
+    @classmethod
+    def zeros(
+        cls, kind: str, state: int, hidden: int, fed: Fed, replaces: bool
+    ) -> Self:
+        """All parameters zero; `kind` is "pmlp" or "lstm", which always replaces."""
+        if fed not in FEATURES:
+            raise Refusal(f"a synapse is fed {', '.join(FEATURES)}, got {fed!r}")
+        features = FEATURES[fed]
+        if kind == "lstm":
+            return cls(SplitLSTM.zeros(features, state), fed, True)
+        if kind != "pmlp":
+            raise Refusal(f'a synapse is "hebb", "pmlp" or "lstm", got {kind!r}')
+        return cls(PMLP.zeros(state + features, hidden, state), fed, replaces)
+
+    @property
+    def state(self) -> int:
+        """Numbers in the weight's state, n_w."""
+        return self.update.outputs
+
+    def newborn(self, number: Float[Array, "post pre"]) -> Float[Array, "post pre n_w"]:
+        """Weights whose component 0 is `number`; an LSTM's cell begins with it too."""
+        w = jnp.zeros((*number.shape, self.state)).at[..., 0].set(number)
+        if isinstance(self.update, SplitLSTM):  # else the first tick would forget it
+            w = w.at[..., self.state // 2].set(number)
+        return w
+
+    def __call__(
+        self, w: Float[Array, "n_w"], pre: Float[Array, ""], post: Float[Array, ""]
+    ) -> Float[Array, "n_w"]:
+        """The weight's next state."""
+        side_by_side = jnp.stack([pre, post])
+        product = (pre * post)[None]
+        features = {
+            "side by side": side_by_side,
+            "product": product,
+            "both": jnp.concatenate([side_by_side, product]),
+        }[self.fed]
+        new = self.update(jnp.concatenate([w, features]))
+        return new if self.replaces else w + new

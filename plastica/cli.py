@@ -36,9 +36,12 @@ def main(words: Sequence[str] | None = None) -> int:
         print(OVERVIEW, end="")
         return 0
     if words[0] == "--version":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        print(version("plastica"))
+        try:
+            print(version("plastica"))
+        except PackageNotFoundError:
+            print("a checkout that is not installed")
         return 0
     logging.basicConfig(format="plastica: %(message)s", level=logging.WARNING)
     try:
@@ -92,8 +95,8 @@ def parse(shape: Any, words: Sequence[str], prog: str) -> Any:
 
 def _one_line(box: str, prog: str) -> str:
     """The first paragraph of tyro's framed message, and its suggestion if any."""
-    lines = [line.strip("│╭╮╰╯─ \n") for line in box.splitlines()[1:]]
-    text = "\n".join(lines).strip()
+    lines = [line.strip("│|+ ") for line in box.splitlines()[1:]]
+    text = "\n".join(line if line.strip("─-╰╯") else "" for line in lines).strip()
     paragraphs = [" ".join(p.split()) for p in re.split(r"\n\s*\n", text)]
     hints = [p for p in paragraphs[1:] if p.startswith("Perhaps")]
     said = " ".join([paragraphs[0].rstrip(".") + ".", *hints])

@@ -56,6 +56,7 @@ def resume(words: list[str]) -> None:
 
 def eval_(words: list[str]) -> None:
     """Scores a rule on its own experiment's unseen data, or on any other's."""
+    from plastica.learner import AbstractRule
     from plastica.saving import load, read_rule
 
     if not words or words[0].startswith("-"):
@@ -75,6 +76,8 @@ def eval_(words: list[str]) -> None:
     _set_up(chosen)
     experiment = source.call(arguments)
     learners = {str(p): load(p) for p in (path, *chosen.beside)}
+    if not isinstance(learners[str(path)], AbstractRule):
+        load(path, like=experiment.learner)  # refused if it is of another size
     _show_table(experiment, learners, chosen.worlds)
     return None
 

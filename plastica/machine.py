@@ -20,6 +20,8 @@ def set_up(device: str | None = None, devices: int | None = None, x64: bool = Fa
     """
     import jax
 
+    if devices is not None and devices < 1:
+        raise Refusal(f"there is at least one device, got --devices {devices}")
     if device:
         jax.config.update("jax_platforms", {"gpu": "cuda"}.get(device, device))
     jax.config.update("jax_num_cpu_devices", devices or cores())

@@ -6,6 +6,7 @@ imported; a learner of the user's own is loaded into one `like` it.
 
 import dataclasses
 import inspect
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -61,7 +62,13 @@ def load(path: str | Path, like: AbstractLearner | None = None) -> AbstractLearn
 
 def read_rule(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
     """The arrays and the description of a saved learner."""
-    arrays, about = read_bundle(_stem(path))
+    stem = _stem(path)
+    if not os.path.lexists(suffixed(stem, ".json")):
+        raise Refusal(
+            f"there is no rule at {path}: {suffixed(stem, '.json')} does not exist; "
+            "name a rule's .npz, or a run that is finished"
+        )
+    arrays, about = read_bundle(stem)
     if about.get("format") != FORMAT:
         raise Refusal(f"{path} is not a rule: it says format {about.get('format')!r}")
     if about.get("version") != VERSION:
@@ -143,7 +150,10 @@ def _refuse_other_kind(described: Any, like: AbstractLearner, path) -> None:
     fields = described.get("fields") if isinstance(described, dict) else None
     if not isinstance(fields, dict) or described.get("class") != type(like).__name__:
         found = described.get("class") if isinstance(described, dict) else described
-        raise Refusal(f"{path} holds a {found}, and here is a {type(like).__name__}")
+        raise Refusal(
+            f"{path} holds a {found}, and a {type(like).__name__} is wanted here; name "
+            "one of that class"
+        )
     for name, here in _described(like, "")["fields"].items():
         there = fields.get(name)
         if not isinstance(here, dict | list) and there != here:

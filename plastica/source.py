@@ -75,8 +75,8 @@ def find_shipped(name: str) -> Source:
     full = short.get(name, name)
     if full not in known:
         raise Refusal(
-            f"there is no experiment {name!r}; {_nearest(name, [*known, *short])}, or "
-            "name a function of your own as FILE.py:FUNCTION"
+            f"there is no experiment {name!r}; {_nearest(name, [*known, *short])} A "
+            "function of your own is named as FILE.py:FUNCTION"
         )
     return Source(full, known[full])
 

@@ -78,9 +78,11 @@ def on_one_device():
     return os.environ | {"XLA_FLAGS": flag, "PYTHONPATH": path}
 
 
-def python(*words, **options):
+def python(*words, before=(), **options):
     """A Python process, not waited for."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(
-        [sys.executable, *map(str, words)], env=on_one_device(), **pipes | options
+        [*before, sys.executable, *map(str, words)],
+        env=on_one_device(),
+        **pipes | options,
     )

@@ -128,9 +128,9 @@ def test_going_on_past_the_end_is_one_long_run(corpus, whole, tmp_path):
     pl.resume(out, small(corpus, 4), generations=6)
     assert_same_run(out, whole.path)
     assert RunFolder(out).config()["generations"] == 6
-    with pytest.raises(
-        pl.Refusal, match="lived 6 generations already, more than the 0"
-    ):
+    with pytest.raises(pl.Refusal, match="lived 6 generations already, more than"):
+        pl.resume(out, small(corpus, 4), generations=3)
+    with pytest.raises(pl.Refusal, match="at least one generation"):
         pl.resume(out, small(corpus, 4), generations=0)
 
 
@@ -256,8 +256,9 @@ def test_two_devices_agree_with_one_while_the_ranks_do(
     corpus, tmp_path, two_devices, monkeypatch
 ):
     def lived(chunk):
-        search = pl.SNES(pl.Population(8, chunk=chunk, engine="xla"))
-        experiment = small(corpus, 3, search=search, every=1)
+        rnn = pl.Recurrent.rnn(jax.random.key(0), 27, 5, 27)
+        search = pl.SNES(pl.Population(8, chunk=chunk))
+        experiment = small(corpus, 3, learner=rnn, search=search, every=1)
         return pl.train(experiment, tmp_path / f"chunk {chunk}").rows()
 
     two = lived(2)

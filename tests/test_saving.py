@@ -99,7 +99,7 @@ def test_a_users_own_class_needs_one_like_it(tmp_path):
         ),
         (Leaky(jnp.zeros((3, 3), jnp.int32), 0.5), r"there and int32\[3, 3\] here"),
         (Leaky(jnp.zeros((3, 3)), 0.1), "its rate is 0.5 there and 0.1 here"),
-        (Recurrent.rnn(KEY, 3, 3, 3), "holds a Leaky, and here is a Recurrent"),
+        (Recurrent.rnn(KEY, 3, 3, 3), "holds a Leaky, and a Recurrent is wanted here"),
     ],
     ids=["shape", "type", "number", "class"],
 )

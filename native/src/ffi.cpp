@@ -20,11 +20,21 @@ ffi::Error lives(ffi::Buffer<ffi::F32> thetas, ffi::Buffer<ffi::S32> symbols,
     plastica::Shape shape{list(sizes), list(pairs), list(hidden), state,
                           softmax ? plastica::Readout::softmax : plastica::Readout::relu};
     std::vector<const float*> weights;
-    for (size_t e = 0; e < edges.size(); ++e) {
+    for (size_t e = 0; e < edges.size() && 2 * e + 1 < pairs.size(); ++e) {
       auto w = edges.get<ffi::Buffer<ffi::F32>>(e);
       if (w.has_error()) return w.error();
+      const auto size = [&](size_t end) { return sizes[pairs[2 * e + end]]; };
+      if (w->element_count() != static_cast<size_t>(size(0) * size(1)))
+        throw std::invalid_argument("weights of an edge are (post, pre)");
       weights.push_back(w->typed_data());
     }
+    const int64_t ticks = symbols.element_count() * readings;
+    const plastica::Plan plan(shape, ticks, 1);
+    const auto members = thetas.dimensions();
+    if (members.size() != 2 || members[1] != plan.theta ||
+        weights.size() != plan.edges.size() ||
+        losses->element_count() != static_cast<size_t>(members[0] * ticks))
+      throw std::invalid_argument("thetas, weights and losses must fit the network");
     plastica::live(shape, weights.data(), symbols.typed_data(), symbols.element_count(),
                    readings, thetas.typed_data(), thetas.dimensions()[0], threads,
                    losses->typed_data());
@@ -36,15 +46,20 @@ ffi::Error lives(ffi::Buffer<ffi::F32> thetas, ffi::Buffer<ffi::S32> symbols,
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) const char* plastica_isa() {
+#pragma GCC visibility push(default)
+
+extern "C" const char* plastica_isa() {
   try {
     return plastica::isa().name;
   } catch (const std::exception&) {
     return "";
   }
 }
+extern "C" double plastica_probe_bandwidth(int64_t bytes) {
+  return plastica::bandwidth(bytes);
+}
+extern "C" double plastica_probe_peak() { return plastica::peak(); }
 
-#pragma GCC visibility push(default)
 XLA_FFI_DEFINE_HANDLER_SYMBOL(plastica_lives, lives,
                               ffi::Ffi::Bind()
                                   .Arg<ffi::Buffer<ffi::F32>>()

@@ -34,25 +34,24 @@ struct Reading {
   float* along;                            // (stride)
 };
 
-// One pass over R rows from r0 of the weights that G members share (G = 1: own ones).
-// The first C outer products are added on the way, w += u (x) v.
-template <int G, int R, int C, bool ACROSS, bool ALONG>
+// One pass over R rows from r0 of the weights, which G members share (G = 1: own ones).
+// RENEW: first w += u (x) v, one outer product.
+template <int G, int R, bool RENEW, bool ACROSS, bool ALONG>
 __attribute__((always_inline)) inline void tile(const Reading* p, int64_t r0) {
   constexpr int Z = G == 1 && R > 4 ? 4 : 1;  // sums side by side: shorter chains
-  const int64_t stride = p->stride, tall = p->tall;
+  const int64_t stride = p->stride;
   float* w = p->w + r0 * stride;           // all in locals: stores might alias *p
-  const float *u = p->u + r0, *v = p->v, *x[G], *y[G];
+  const float *u = RENEW ? p->u + r0 : nullptr, *v = p->v, *x[G], *y[G];
   float* along[G];
   for (int g = 0; g < G; ++g) {
     x[g] = p[g].x;
-    y[g] = p[g].y + r0;
+    y[g] = ALONG ? p[g].y + r0 : nullptr;
     along[g] = p[g].along;
   }
   vf sum[G][R] = {};
   for (int64_t j = 0; j < stride; j += W) {
-    vf vj[C + 1], xj[G], z[G][Z] = {};
-#pragma GCC unroll 8
-    for (int c = 0; c < C; ++c) vj[c] = at(v + c * stride + j);
+    vf vj, xj[G], z[G][Z] = {};
+    if (RENEW) vj = at(v + j);
 #pragma GCC unroll 4
     for (int g = 0; g < G; ++g) {
       if (ACROSS) xj[g] = at(x[g] + j);
@@ -61,53 +60,40 @@ __attribute__((always_inline)) inline void tile(const Reading* p, int64_t r0) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       vf row = at(w + r * stride + j);
-#pragma GCC unroll 8
-      for (int c = 0; c < C; ++c) row += vj[c] * u[c * tall + r];
+      if (RENEW) at(w + r * stride + j) = row = row + vj * u[r];
       pin(row);
-      if (C) at(w + r * stride + j) = row;
 #pragma GCC unroll 4
       for (int g = 0; g < G; ++g) {
         if (ACROSS) sum[g][r] += row * xj[g];
         if (ALONG) z[g][r % Z] += row * y[g][r];
       }
     }
-    if (ALONG) {
 #pragma GCC unroll 4
-      for (int g = 0; g < G; ++g) {
-#pragma GCC unroll 4
-        for (int i = Z / 2; i > 0; i /= 2)
-#pragma GCC unroll 4
-          for (int k = 0; k < i; ++k) z[g][k] += z[g][k + i];
-        at(along[g] + j) = z[g][0];
-      }
+    for (int g = 0; ALONG && g < G; ++g) {
+      if constexpr (Z == 4) z[g][0] = (z[g][0] + z[g][1]) + (z[g][2] + z[g][3]);
+      at(along[g] + j) = z[g][0];
     }
   }
-  if (ACROSS) {
 #pragma GCC unroll 4
-    for (int g = 0; g < G; ++g) {
-      const vf total = sums<R>(sum[g]);
-      if (R == W) at(p[g].across + r0) = total;
-      else for (int r = 0; r < R; ++r) p[g].across[r0 + r] = total[r * (W / R)];
-    }
-  }
+  for (int g = 0; ACROSS && g < G; ++g) sums<R>(sum[g], p[g].across + r0);
 }
 
-template <int G, int C, bool ACROSS, bool ALONG>
-__attribute__((noinline)) void pass(const Reading* p) {
-  constexpr int R = G == 1 && W > 8 ? 8 : G == 1 || W > 8 ? 4 : 2;  // what the registers hold
+template <int G, bool RENEW, bool ACROSS, bool ALONG>
+void pass(const Reading* p) {
+  constexpr int MOST = W > 8 ? 8 : 4, R = G == 1 ? MOST : MOST / 2;  // registers' room
   if (ALONG)
     for (int g = 0; g < G; ++g) memset(p[g].along, 0, sizeof(float) * p->stride);
   int64_t r = 0;
-  for (; r + R <= p->rows; r += R) tile<G, R, C, ACROSS, ALONG>(p, r);
+  for (; r + R <= p->rows; r += R) tile<G, R, RENEW, ACROSS, ALONG>(p, r);
   if constexpr (R > 4)
-    for (; r < p->rows; r += 4) tile<G, 4, C, ACROSS, ALONG>(p, r);
+    for (; r < p->rows; r += 4) tile<G, 4, RENEW, ACROSS, ALONG>(p, r);
 }
 
-template <int G, int C>
+template <int G, bool RENEW>
 void read(const Reading* p) {
-  if (p->x && p->y) pass<G, C, true, true>(p);
-  else if (p->x) pass<G, C, true, false>(p);
-  else if (p->y) pass<G, C, false, true>(p);
+  if (p->x && p->y) pass<G, RENEW, true, true>(p);
+  else if (p->x) pass<G, RENEW, true, false>(p);
+  else if (p->y) pass<G, RENEW, false, true>(p);
 }
 
 // B rows times x.
@@ -116,8 +102,7 @@ inline void dots(const float* rows, const float* x, int64_t n, float* out) {
   vf sum[B] = {};
   for (int64_t j = 0; j < n; j += W)
     for (int b = 0; b < B; ++b) sum[b] += at(rows + b * n + j) * at(x + j);
-  const vf total = sums<B>(sum);
-  for (int b = 0; b < B; ++b) out[b] = total[b * (W / B)];
+  sums<B>(sum, out);
 }
 
 // to += sum_b factor[b] row[b], B rows.
@@ -141,7 +126,7 @@ inline void waiting(const Reading& p, int64_t c) {
   if (p.y) add<B>(p.along, uy, v, p.stride);
 }
 
-__attribute__((noinline)) void waiting(const Reading& p, int64_t count) {
+void waiting(const Reading& p, int64_t count) {
   int64_t c = 0;
   if (W > 4)
     for (; c + 8 <= count; c += 8) waiting<8>(p, c);
@@ -150,7 +135,7 @@ __attribute__((noinline)) void waiting(const Reading& p, int64_t count) {
 }
 
 // w x for a one-hot x: a row or a column of w, and of what waits.
-__attribute__((noinline)) void fetch(const Reading& p, bool by_row, int64_t symbol, int64_t count, float* heard) {
+void fetch(const Reading& p, bool by_row, int64_t symbol, int64_t count, float* heard) {
   const int64_t n = by_row ? p.stride : p.tall;
   if (symbol < 0) {
     memset(heard, 0, sizeof(float) * n);
@@ -192,44 +177,35 @@ Reading reading(const Plan& plan, const Episode& episode, const Layer& layer,
   return p;
 }
 
-// The factors of the last Hebbian update, Eq. (4): u those of rows, v those of columns.
-struct Factors {
-  const float *u, *v;
-};
-Factors factors(const Plan& plan, const Edge& edge, const float* space) {
-  const Layer &post = plan.layers[edge.post], &pre = plan.layers[edge.pre];
-  const float* h_post = space + post.heard + POST * post.padded;
-  const float* h_pre = space + pre.heard + PRE * pre.padded;
-  return edge.by_pre ? Factors{h_pre, h_post} : Factors{h_post, h_pre};
-}
-
 // What every member of a group hears on one edge. `count` outer products wait.
 void listen(const Plan& plan, const Episode& episode, const Layer& layer,
             const Read& what, const Group& group, int64_t shown, int64_t& count) {
   const Edge& edge = plan.edges[what.edge];
+  const Layer &post = plan.layers[edge.post], &pre = plan.layers[edge.pre];
   const bool renews = what.transposed >= 0;
-  const bool full = renews && edge.capacity > 0 && count + 1 == edge.capacity;
   Reading p[TOGETHER];
   for (int64_t g = 0; g < group.members; ++g) {
     float* space = group.space[g];
     p[g] = reading(plan, episode, layer, what, space);
-    if (!renews) continue;
-    const Factors last = factors(plan, edge, space);
-    if (edge.capacity == 0) {
-      p[g].u = last.u;
-      p[g].v = last.v;
+    if (!renews) continue;                 // the last Hebbian update, Eq. (4):
+    const float* h_post = space + post.heard + POST * post.padded;
+    const float* h_pre = space + pre.heard + PRE * pre.padded;
+    const float *u = edge.by_pre ? h_pre : h_post, *v = edge.by_pre ? h_post : h_pre;
+    if (edge.shared) {
+      memcpy(space + edge.u + count * edge.tall, u, sizeof(float) * edge.tall);
+      memcpy(space + edge.v + count * edge.stride, v, sizeof(float) * edge.stride);
     } else {
-      memcpy(space + edge.u + count * edge.tall, last.u, sizeof(float) * edge.tall);
-      memcpy(space + edge.v + count * edge.stride, last.v, sizeof(float) * edge.stride);
+      p[g].u = u;
+      p[g].v = v;
     }
   }
-  if (renews && edge.capacity > 0) count = full && !edge.shared ? 0 : count + 1;
-  if (edge.shared && group.members == TOGETHER) read<TOGETHER, 0>(p);
+  if (renews && edge.shared) ++count;
+  const bool at_once = edge.shared && group.members == TOGETHER;
+  if (at_once) read<TOGETHER, false>(p);
   for (int64_t g = 0; g < group.members; ++g) {
-    if (edge.capacity == 0 && renews) read<1, 1>(p + g);
-    else if (full && !edge.shared) read<1, DELAY>(p + g);
-    else if (!(edge.shared && group.members == TOGETHER)) read<1, 0>(p + g);
-    waiting(p[g], count);
+    if (renews && !edge.shared) read<1, true>(p + g);
+    else if (!at_once) read<1, false>(p + g);
+    if (count) waiting(p[g], count);
     if (what.one_hot) {
       float* heard = group.space[g] + layer.heard + what.forward * layer.padded;
       fetch(p[g], edge.by_pre, shown, count, heard);
@@ -298,37 +274,38 @@ inline void state(const vf* product, int64_t hidden, const float* M3, const floa
   }
 }
 
-// Eq. (3) for W neurons at a time, neurons across lanes.
-void update(const Layer& layer, int64_t n_a, float* space) {
+// Eq. (3) for W neurons, across lanes; `alive` keeps the padding zero.
+inline void update(const Layer& layer, int64_t n_a, const float* theta, float* a,
+                   vi alive) {
   const int64_t H = layer.hidden, I = layer.inputs, N = layer.padded;
-  const float* theta = space + layer.update;
-  const float *M3 = theta + 2 * H * I, *c = M3 + n_a * H;
+  const float *M = theta, *M3 = theta + 2 * H * I, *c = M3 + n_a * H;
   vf product[MOST_HIDDEN];
-  for (int64_t n = 0; n < N; n += W) {
-    float* a = space + layer.heard + n;
-    const float* M = theta;
-    for (int64_t h = 0; h < H;) {
-      switch (H - h < AT_ONCE ? H - h : AT_ONCE) {
-        case 1: M = hidden<1>(a, I, N, M, product + h); h += 1; break;
-        case 2: M = hidden<2>(a, I, N, M, product + h); h += 2; break;
-        case 3: M = hidden<3>(a, I, N, M, product + h); h += 3; break;
-        case 4: M = hidden<4>(a, I, N, M, product + h); h += 4; break;
-        case 5: M = hidden<5>(a, I, N, M, product + h); h += 5; break;
-        case 6: M = hidden<6>(a, I, N, M, product + h); h += 6; break;
-        default: M = hidden<7>(a, I, N, M, product + h); h += 7; break;
-      }
-    }
-    vi alive = {};
-    if (layer.neurons - n >= W) alive = ~alive;
-    else for (int i = 0; n + i < layer.neurons; ++i) alive[i] = -1;
-    for (int64_t k = 0; k < n_a;) {
-      const float *row = M3 + k * H;
-      float* out = a + k * N;
-      if (n_a - k >= 6) { state<6>(product, H, row, c + k, out, N, alive); k += 6; }
-      else if (n_a - k >= 4) { state<4>(product, H, row, c + k, out, N, alive); k += 4; }
-      else { state<1>(product, H, row, c + k, out, N, alive); k += 1; }
-    }
+  int64_t h = 0;
+  for (; h + AT_ONCE <= H; h += AT_ONCE)
+    M = hidden<AT_ONCE>(a, I, N, M, product + h);
+  switch (H - h) {
+    case 1: hidden<1>(a, I, N, M, product + h); break;
+    case 2: hidden<2>(a, I, N, M, product + h); break;
+    case 3: hidden<3>(a, I, N, M, product + h); break;
+    case 4: hidden<4>(a, I, N, M, product + h); break;
+    case 5: hidden<5>(a, I, N, M, product + h); break;
+    case 6: hidden<6>(a, I, N, M, product + h); break;
   }
+  int64_t k = 0;
+  for (; k + 6 <= n_a; k += 6) state<6>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
+  for (; k + 2 <= n_a; k += 2) state<2>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
+  for (; k < n_a; ++k) state<1>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
+}
+
+void update(const Layer& layer, int64_t n_a, float* space) {
+  const float* theta = space + layer.update;
+  float* heard = space + layer.heard;
+  int64_t n = 0;
+  for (; n + W <= layer.neurons; n += W) update(layer, n_a, theta, heard + n, ~vi{});
+  if (n == layer.neurons) return;
+  vi alive{};
+  for (int i = 0; n + i < layer.neurons; ++i) alive[i] = -1;
+  update(layer, n_a, theta, heard + n, alive);
 }
 
 // Minus the logarithm of p = norm(relu(out) + 0.001), or of softmax(out), at `symbol`.

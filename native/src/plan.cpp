@@ -12,8 +12,7 @@ void require(bool holds, const char* what) {
   if (!holds) throw std::invalid_argument(what);
 }
 
-// In bytes: from where delayed updates and shared weights pay.
-constexpr int64_t WORTH_DELAY = 16 << 10, WORTH_SHARING = 512 << 10;
+constexpr int64_t WORTH_SHARING = 512 << 10;  // bytes: about a second cache
 
 }  // namespace
 
@@ -45,13 +44,15 @@ Plan::Plan(const Shape& shape, int64_t ticks, int64_t width)
     const int64_t size = edge.rows * edge.stride;
     const int64_t bytes = size * sizeof(float);
     edge.shared = bytes > WORTH_SHARING && ticks * (edge.rows + edge.stride) <= size;
-    edge.capacity = edge.shared ? ticks : bytes > WORTH_DELAY ? DELAY : 0;
-    if (edge.shared) together = TOGETHER;
     edge.start = start;
     start += padded(size, 16);
-    if (!edge.shared) edge.own = take(size);
-    edge.u = take(edge.capacity * edge.tall);
-    edge.v = take(edge.capacity * edge.stride);
+    if (edge.shared) {
+      together = TOGETHER;
+      edge.u = take(ticks * edge.tall);
+      edge.v = take(ticks * edge.stride);
+    } else {
+      edge.own = take(size);
+    }
     edges.push_back(edge);
   }
   for (int l = 0; l < depth; ++l) {

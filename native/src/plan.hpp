@@ -37,19 +37,17 @@ struct Read {
 
 // w[post, pre], kept with the shorter side as rows: fewer sums across lanes.
 //
-// The weights of tick t are those at birth and a sum of outer products u (x) v. Those
-// not added yet wait in a history of `capacity` (0: added at once; else when it is full,
-// in the pass that reads). A short life of a large network never adds them: its members
-// then share the weights of birth, and read them together.
+// The weights of tick t are those at birth and a sum of outer products u (x) v. In a
+// short life of a large network they are never added: the members share the weights of
+// birth, read them together, and keep a history of u and v.
 struct Edge {
   int post, pre;
   bool by_pre;                             // rows are pre-synaptic neurons
   bool shared;
-  int64_t rows, stride;                    // stride: columns padded to the vector width
-  int64_t capacity, tall;                  // tall: rows padded to the vector width
+  int64_t rows, stride, tall;              // padded to 4; columns, rows padded to W
   int64_t start;                           // offset of the weights at birth
   int64_t own;                             // offset of a member's weights, if not shared
-  int64_t u, v;                            // offsets: (capacity, tall), (capacity, stride)
+  int64_t u, v;                            // offsets: (ticks, tall), (ticks, stride)
 };
 
 struct Layer {
@@ -60,7 +58,6 @@ struct Layer {
   std::vector<Read> reads;
 };
 
-constexpr int64_t DELAY = 8;               // outer products added in one pass
 constexpr int64_t TOGETHER = 4;            // members that read shared weights in one pass
 
 struct Plan {
@@ -91,17 +88,25 @@ struct Group {
   float* space[TOGETHER];
   float* losses[TOGETHER];                 // (ticks), NaN from where a life diverged
 };
-using Lives = void (*)(const Plan&, const Episode&, const Group&);
 
-namespace portable { void lives(const Plan&, const Episode&, const Group&); }
-namespace avx2 { void lives(const Plan&, const Episode&, const Group&); }
-namespace avx512 { void lives(const Plan&, const Episode&, const Group&); }
+#define PLASTICA_DECLARE(isa)                                    \
+  namespace isa {                                                \
+  void lives(const Plan&, const Episode&, const Group&);         \
+  float probe_read(const float* p, int64_t floats, int64_t times); \
+  float probe_fma(int64_t times);                                \
+  }
+PLASTICA_DECLARE(portable)
+PLASTICA_DECLARE(avx2)
+PLASTICA_DECLARE(avx512)
+#undef PLASTICA_DECLARE
 
 // The vectors of this machine, or those that PLASTICA_NATIVE_ISA names.
 struct Isa {
   const char* name;
   int64_t width;
-  Lives lives;
+  void (*lives)(const Plan&, const Episode&, const Group&);
+  float (*read)(const float*, int64_t, int64_t);
+  float (*fma)(int64_t);
 };
 const Isa& isa();                          // throws std::runtime_error
 
@@ -110,5 +115,9 @@ const Isa& isa();                          // throws std::runtime_error
 void live(const Shape& shape, const float* const* weights, const int32_t* symbols,
           int64_t length, int64_t readings, const float* thetas, int64_t members,
           int64_t threads, float* losses);
+
+// Of one thread: bytes per second read of a block again and again, and operations.
+double bandwidth(int64_t bytes);
+double peak();
 
 }  // namespace plastica

@@ -104,23 +104,36 @@ inline vf folded(vf a, vf b, std::integer_sequence<int, I...>) {
   return __builtin_shuffle(a, b, own) + __builtin_shuffle(a, b, other);
 }
 
-// The sum over lanes of each of R vectors, R a power of 2: a tree of folds. After it the
-// sum of v[r] stands in lane r * W / R.
+// The sums over lanes of R vectors, R a power of 2: a tree of folds, which leaves the
+// sum of v[r] in lane r * W / R.
 template <int R, int D = W / 2>
-inline vf sums(vf* v) {
+inline vf tree(vf* v) {
   constexpr std::make_integer_sequence<int, W> lanes{};
   if constexpr (R > 1) {
 #pragma GCC unroll 16
     for (int r = 0; r < R / 2; ++r) v[r] = folded<D>(v[r], v[r + R / 2], lanes);
-    if constexpr (D > 1) return sums<R / 2, D / 2>(v);
-  } else if constexpr (D >= 1) {
+    if constexpr (D > 1) return tree<R / 2, D / 2>(v);
+  } else {
     v[0] = folded<D>(v[0], v[0], lanes);
-    if constexpr (D > 1) return sums<1, D / 2>(v);
+    if constexpr (D > 1) return tree<1, D / 2>(v);
   }
   return v[0];
 }
 
-inline float sum(vf v) { return sums<1>(&v)[0]; }
+template <int STEP, int... I>
+inline vf every(vf v, std::integer_sequence<int, I...>) {
+  const vi lanes = {(I * STEP % W)...};
+  return __builtin_shuffle(v, lanes);
+}
+
+// The same, written to out[0] .. out[R - 1].
+template <int R>
+inline void sums(vf* v, float* out) {
+  const vf all = every<W / R>(tree<R>(v), std::make_integer_sequence<int, W>{});
+  __builtin_memcpy(out, &all, sizeof(float) * R);
+}
+
+inline float sum(vf v) { return tree<1>(&v)[0]; }
 
 }  // namespace
 }  // namespace PLASTICA_ISA

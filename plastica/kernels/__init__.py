@@ -1,4 +1,4 @@
-"""Faster ways to live the same lives; `lifetime` under `vmap` and `scan` defines them."""
+"""Faster ways to live lives that `lifetime` under `vmap` and `scan` defines."""
 
 from plastica.kernels.native import losses, reason, threads_per_device
 

@@ -37,6 +37,6 @@ def require_library() -> None:
 
 
 def isa() -> str | None:
-    """The instruction set that lives are compiled for here; None without the library."""
+    """The instruction set that lives use here; None without the library."""
     loaded = library()
     return loaded.plastica_isa().decode() if loaded else None

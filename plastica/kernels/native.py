@@ -4,7 +4,6 @@ Births and worlds are drawn by `lifetime.birth`; the kernel takes the weights an
 passage, lives every member, and gives back the surprisal of every tick.
 """
 
-import os
 from collections.abc import Callable
 
 import jax
@@ -16,16 +15,19 @@ from plastica.cells import PMLP
 from plastica.kernels.library import TARGET, library, require_library
 from plastica.learner import AbstractLearner, names
 from plastica.lifetime import birth
+from plastica.machine import cores
 from plastica.objective import AbstractObjective, Lifetime
 from plastica.rules.pmlp_hebb import PMLPHebb
 from plastica.tasks.text import Text
 
 PARAMETERS = ("M1", "M2", "b1", "M3", "b3")  # of a layer, in the order of theta
+PURPOSES = (0, 1, 2, 3)  # components sent forward and back, and factors of the update
+MOST_HIDDEN = 256
 
 
 def reason(learner: AbstractLearner, objective: AbstractObjective) -> str | None:
     """Why the kernel cannot live these lives; None if it can."""
-    if not isinstance(learner, PMLPHebb):
+    if type(learner) is not PMLPHebb:  # a derived one may learn otherwise
         return f"the native kernel lives PMLPHebb only, not {type(learner).__name__}"
     layers = range(len(learner.layers))
     order = [f"layers.{layer}.{name}" for layer in layers for name in PARAMETERS]
@@ -34,6 +36,10 @@ def reason(learner: AbstractLearner, objective: AbstractObjective) -> str | None
         or names(learner) != order
     ):
         return "the native kernel knows updates that are PMLPs, and theta is not"
+    if learner.synapses or not learner.transposed or learner.components != PURPOSES:
+        return "the native kernel knows Hebbian weights, read both ways by Algorithm 1"
+    if max(cell.M1.shape[0] for cell in learner.layers) > MOST_HIDDEN:
+        return f"the native kernel's updates have at most {MOST_HIDDEN} hidden units"
     if not isinstance(objective, Lifetime) or objective.judge != "value":
         return 'the native kernel returns `Lifetime` losses with judge="value" only'
     others = {type(task).__name__ for task in objective.tasks if type(task) is not Text}
@@ -111,7 +117,7 @@ def surprisals(
 
 def threads_per_device() -> int:
     """The processor's cores, shared among JAX's devices."""
-    return max(len(os.sched_getaffinity(0)) // jax.local_device_count(), 1)
+    return max(cores() // jax.local_device_count(), 1)
 
 
 def _life(thetas, learner, task, key, threads):

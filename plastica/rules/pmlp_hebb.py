@@ -5,6 +5,7 @@ forward, 1 is sent back through the transposed weights, 2 is the pre-synaptic an
 the post-synaptic factor of the Hebbian update. The last one is read out.
 """
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, Self
 
 import equinox as eqx
@@ -12,26 +13,40 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.cells import PMLP
+from plastica.cells import MLP, PMLP, Fed, SplitLSTM, Synapse
 from plastica.errors import Refusal
 from plastica.learner import AbstractRule, Feedback
 from plastica.network import Network
 
 Readout = Literal["relu", "softmax"]
 
-FORWARD, TRANSPOSED, PRE, POST = 0, 1, 2, 3  # which component serves which purpose
+Components = tuple[int, int, int, int]  # forward, transposed, pre, post
 FLOOR = 0.001  # added before the output is normalised, Algorithm 1
+
+
+@dataclass(frozen=True)
+class Forms:
+    """Functional forms of the updates (000, 6.2), and the ablations of section 7."""
+
+    neuron: Literal["pmlp", "tanh", "relu", "lstm"] = "pmlp"
+    synapse: Literal["hebb", "pmlp", "lstm"] = "hebb"
+    weight_state: int = 1  # n_w, of synapses that are not Hebbian
+    weight_hidden: int = 14  # of a PMLP synapse
+    fed: Fed = "side by side"
+    replaces: bool = False
+    transposed: bool = True
+    one_component: bool = False  # for all four purposes
 
 
 class PMLPHebbState(NamedTuple):
     """Activations of every layer and weights of every edge, `w[post, pre]`."""
 
     h: tuple[Float[Array, "n_l n_a"], ...]
-    w: tuple[Float[Array, "post pre"], ...]
+    w: tuple[Float[Array, "post pre *n_w"], ...]
 
 
 class PMLPHebb(AbstractRule):
-    """Algorithm 1 of 000 with the updates of Eq. (3) and (4).
+    """Algorithm 1 of 000 with the updates of Eq. (3) and (4), or other forms of them.
 
     Meets symbols one-hot, `x: (n_1,)`, and answers with log-probabilities of the next
     one, `y: (n_L,)`. Theta is one PMLP per layer, whatever the sizes of the layers.
@@ -41,18 +56,26 @@ class PMLPHebb(AbstractRule):
     neurons apart but random weights, and nothing can be learned.
     """
 
-    layers: tuple[PMLP, ...]
+    layers: tuple[PMLP | MLP | SplitLSTM, ...]
     network: Network = eqx.field(static=True)
     readout: Readout = eqx.field(static=True, default="relu")
+    synapses: tuple[Synapse, ...] = ()  # one an edge; none: Hebbian, Eq. (4)
+    transposed: bool = eqx.field(static=True, default=True)
+    components: Components = eqx.field(static=True, default=(0, 1, 2, 3))
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
 
     def __check_init__(self) -> None:
         """Refuse updates that do not fit the network."""
-        state_sizes = {cell.b3.shape[-1] for cell in self.layers}
+        state_sizes = {cell.outputs for cell in self.layers}
         if len(self.layers) != len(self.network.sizes) or len(state_sizes) > 1:
             raise Refusal(
                 f"{len(self.network.sizes)} layers need as many updates with one "
                 f"size of state, got {len(self.layers)} updates for {state_sizes}"
+            )
+        if len(self.synapses) not in (0, len(self.network.edges)):
+            raise Refusal(
+                f"{len(self.network.edges)} edges need as many synapses, or none for "
+                f"the Hebbian update, got {len(self.synapses)}"
             )
         if self.readout not in ("relu", "softmax"):
             raise Refusal(f'readout is "relu" or "softmax", got {self.readout!r}')
@@ -64,15 +87,33 @@ class PMLPHebb(AbstractRule):
         state: int = 6,
         hidden: int = 14,
         readout: Readout = "relu",
+        forms: Forms | None = None,
     ) -> Self:
         """Theta at zero, where SNES starts (table 1); `state` is the paper's n_a."""
+        forms = forms or Forms()
         if state < 4:
             raise Refusal(
                 f"a neuron's state needs 4 components for 4 purposes, got {state}"
             )
-        sizes = [state + messages for messages in _messages(network)]
-        cells = tuple(PMLP.zeros(inputs, hidden, state) for inputs in sizes)
-        return cls(layers=cells, network=network, readout=readout)
+        if forms.synapse == "hebb" and forms.weight_state != 1:
+            raise Refusal(
+                f"the Hebbian update is of scalar weights, got {forms.weight_state} "
+                'numbers a weight; take synapse "pmlp" or "lstm"'
+            )
+        ways = 2 if forms.transposed else 1
+        return cls(
+            layers=tuple(
+                _neuron(forms.neuron, heard * ways // 2, state, hidden)
+                for heard in _messages(network)
+            ),
+            network=network,
+            readout=readout,
+            synapses=tuple(_synapse(forms) for _ in network.edges)
+            if forms.synapse != "hebb"
+            else (),
+            transposed=forms.transposed,
+            components=(0, 0, 0, 0) if forms.one_component else (0, 1, 2, 3),
+        )
 
     @classmethod
     def random(
@@ -99,46 +140,84 @@ class PMLPHebb(AbstractRule):
 
     def init(self, key: PRNGKeyArray, x: Float[Array, "n_1"]) -> PMLPHebbState:
         """Activations zero and a new draw of the weights, N(0, 1 / n_pre)."""
-        n_a = self.layers[0].b3.shape[0]
+        n_a = self.layers[0].outputs
         h = tuple(jnp.zeros((size, n_a)) for size in self.network.sizes)
-        return PMLPHebbState(h, self.network.draw_weights(key))
+        w = self.network.draw_weights(key)
+        if self.synapses:
+            pairs = zip(self.synapses, w, strict=True)
+            w = tuple(synapse.newborn(number) for synapse, number in pairs)
+        return PMLPHebbState(h, w)
 
     def predict(
         self, state: PMLPHebbState, x: Float[Array, "n_1"]
     ) -> tuple[PMLPHebbState, Float[Array, "n_L"]]:
         """One sweep over the layers, each reading the newest values (Algorithm 1)."""
-        edges = self.network.edges
+        edges, (forward, transposed, pre, post) = self.network.edges, self.components
         h, w = list(state.h), dict(zip(edges, state.w, strict=True))
-        h[0] = h[0].at[:, FORWARD].set(x)
+        h[0] = h[0].at[:, forward].set(x)
         for l, AU in enumerate(self.layers):
             alpha = [h[l]]
             for k in range(len(h)):
                 if (l, k) in w:
-                    alpha.append((w[l, k] @ h[k][:, FORWARD])[:, None])
-                if (k, l) in w:
-                    alpha.append((w[k, l].T @ h[k][:, TRANSPOSED])[:, None])
+                    alpha.append((_number(w[l, k]) @ h[k][:, forward])[:, None])
+                if (k, l) in w and self.transposed:
+                    alpha.append((_number(w[k, l]).T @ h[k][:, transposed])[:, None])
             h[l] = jax.vmap(AU)(jnp.concatenate(alpha, axis=1))  # n_l n_a, Eq. (3)
             for k in range(len(h)):
                 if (l, k) in w:
-                    w[l, k] += jnp.outer(h[l][:, POST], h[k][:, PRE])  # Eq. (4)
+                    w[l, k] = self._renewed(
+                        (l, k), w[l, k], h[l][:, post], h[k][:, pre]
+                    )
         state = PMLPHebbState(tuple(h), tuple(w[edge] for edge in edges))
         return state, self._read(h[-1][:, -1])
 
     def learn(self, state: PMLPHebbState, feedback: Feedback) -> PMLPHebbState:
         """Shows the symbol that came to the output layer, for the next sweep."""
         *before, last = state.h
-        shown = last.at[:, FORWARD].set(feedback.target)
+        shown = last.at[:, self.components[0]].set(feedback.target)
         return state._replace(h=(*before, shown))
 
     def rest(self, state: PMLPHebbState) -> PMLPHebbState:
         """Activations at zero, weights kept."""
         return state._replace(h=jax.tree.map(jnp.zeros_like, state.h))
 
+    def _renewed(self, edge, w, post, pre):
+        if not self.synapses:
+            return w + jnp.outer(post, pre)  # Eq. (4)
+        update = self.synapses[self.network.edges.index(edge)]
+        over_pre = jax.vmap(update, (0, 0, None))
+        return jax.vmap(over_pre, (0, None, 0))(w, pre, post)  # post pre n_w
+
     def _read(self, out: Float[Array, "n_L"]) -> Float[Array, "n_L"]:
         if self.readout == "softmax":
             return jax.nn.log_softmax(out)
         positive = jax.nn.relu(out) + FLOOR
         return jnp.log(positive / jnp.sum(positive))
+
+
+def _number(w: Float[Array, "post pre *n_w"]) -> Float[Array, "post pre"]:
+    """What multiplies: the weight, or component 0 of its state."""
+    return w if w.ndim == 2 else w[..., 0]
+
+
+def _neuron(kind: str, messages: int, state: int, hidden: int):
+    if kind == "lstm":
+        return SplitLSTM.zeros(messages, state)
+    if kind == "pmlp":
+        return PMLP.zeros(state + messages, hidden, state)
+    if kind not in ("tanh", "relu"):
+        raise Refusal(f'a neuron is "pmlp", "tanh", "relu" or "lstm", got {kind!r}')
+    return MLP.zeros(state + messages, hidden, state, kind)  # type: ignore[arg-type]
+
+
+def _synapse(forms: Forms) -> Synapse:
+    return Synapse.zeros(
+        forms.synapse,
+        forms.weight_state,
+        forms.weight_hidden,
+        forms.fed,
+        forms.replaces,
+    )
 
 
 def _messages(network: Network) -> list[int]:

@@ -26,14 +26,15 @@ from tests.naive import pmlp_hebb as naive
 
 LETTERS = Network.layered(27, 20, 27)
 SMALL = Network.layered(5, 8, 5)
+PAIR = Network.layered(5, 5)
 NETWORKS = {
     "letters": LETTERS,
     "one way": Network((6, 5, 6), ((1, 0), (2, 1))),
     "depth 4": Network.layered(5, 4, 3, 5),
     "skips and loops": Network((5, 4, 5), ((0, 0), (0, 2), (1, 0), (2, 0), (2, 2))),
-    "one layer": Network((5,), ((0, 0),)),
 }
 TICKS = 200
+KEY = jax.random.key(0)
 
 
 def drawn(network, deviation, seed=0):
@@ -54,8 +55,8 @@ CASES = [
     *[("one way", "softmax", deviation) for deviation in (0.1, 0.5)],
     *[("depth 4", "relu", deviation) for deviation in (0.1, 0.5)],
     *[("skips and loops", "relu", deviation) for deviation in (0.1, 0.5)],
-    *[("one layer", "softmax", deviation) for deviation in (0.1, 0.5)],
 ]
+WHOLE = [case for case in CASES if case[0] in ("letters", "one way")]
 
 
 def naive_life(rule, weights, symbols):
@@ -135,7 +136,7 @@ def test_each_of_200_ticks_is_the_naive_one(case):
         np.testing.assert_allclose(a, b[1:], rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", WHOLE, ids=str)
 def test_a_life_of_200_ticks_is_the_naive_one(case):
     """To 1e-9 at every tick; where theta is chaotic, to 10 times what 1e-15 of it does.
 
@@ -239,13 +240,13 @@ class Untold(PMLPHebb):
 
 
 def evolved(kind):
-    """The loss on 160 new passages after 200 generations of SNES; 27 symbols."""
+    """The loss on 160 new passages after 150 generations of SNES; 27 symbols."""
     text = jnp.asarray(np.random.default_rng(0).integers(0, 27, 2_000))
-    objective = Lifetime.of(Text(text, 27, length=5, readings=2), lives=16)
+    objective = Lifetime.of(Text(text, 27, length=4, readings=2), lives=16)
     search = SNES(Population(32, engine="xla"))
-    rule = kind.zeros(Network.layered(27, 6, 27))
+    rule = kind.zeros(Network.layered(27, 27))
     state = placed(search.init(rule, objective, jax.random.key(0)))
-    for generation in range(200):
+    for generation in range(150):
         state, _ = search.generation(state, objective, jax.random.key(generation))
     at_the_mean = state._replace(log_sigma=state.log_sigma - 20)
     keys = jax.random.split(jax.random.key(1_000), 10)
@@ -254,7 +255,6 @@ def evolved(kind):
 
 
 def test_shown_the_symbol_a_rule_evolves_and_not_shown_it_stays_at_chance():
-    print(evolved(Untold),evolved(PMLPHebb))
     assert abs(evolved(Untold) - np.log(27)) < 0.02
     assert evolved(PMLPHebb) < 0.5 * np.log(27)
 
@@ -263,13 +263,11 @@ def test_shown_the_symbol_a_rule_evolves_and_not_shown_it_stays_at_chance():
 def test_only_the_shown_symbol_tells_output_neurons_apart(kind):
     """Without it, output neurons born in another order answer in that order."""
     order = np.array([3, 0, 4, 1, 2])
-    cells = drawn(SMALL, 0.3).layers
-    rule = kind(layers=cells, network=SMALL, readout="softmax")
+    rule = kind(layers=drawn(PAIR, 0.3).layers, network=PAIR, readout="softmax")
     task = passage(5, 20, readings=2)
     born, world = birth(rule, task, jax.random.key(0))
-    weights = dict(zip(SMALL.edges, born.w, strict=True))
-    weights[2, 1], weights[1, 2] = weights[2, 1][order], weights[1, 2][:, order]
-    reordered = born._replace(w=tuple(weights.values()))
+    back, forth = born.w  # from the last layer to the first, and forth
+    reordered = born._replace(w=(back[:, order], forth[order]))
 
     @jax.jit
     def answers(born):
@@ -280,17 +278,6 @@ def test_only_the_shown_symbol_tells_output_neurons_apart(kind):
 
 
 # Newborns, gradients, and what is refused
-
-
-def memorised(rule, key):
-    """The loss of memorising 100 of 27 letters, and its gradient for theta."""
-    task = passage(27, TICKS // 2, readings=2)
-    theta, rule_of = flatten(rule)
-
-    def loss(theta):
-        return total(lifetime(rule_of(theta), task, key))[0]
-
-    return jax.value_and_grad(loss)(theta)
 
 
 def test_theta_is_named_as_in_the_paper_and_counts_1096():
@@ -316,30 +303,54 @@ def test_a_newborn_is_at_rest_with_weights_of_variance_one_over_n_pre():
 
 
 def test_newborns_live_200_ticks_at_any_scale():
-    """Activations are bounded by M3 and b3, so weights grow no faster than ticks."""
-    scales = jnp.array([0.1, 0.3, 1.0, 3.0])
-    zero, rule_of = flatten(PMLPHebb.zeros(LETTERS))
-    thetas = scales[:, None, None] * jax.random.normal(
-        jax.random.key(0), (4, 8, zero.size)
-    )
-    task = passage(27, TICKS // 2, readings=2)
+    """Activations are bounded by M3, b1 and b3, so weights grow no faster than time."""
+    rule, task = PMLPHebb.zeros(LETTERS), passage(27, TICKS // 2, readings=2)
+    scales = jnp.repeat(jnp.array([0.1, 0.3, 1.0, 10.0]), MEMBERS // 4)[:, None]
+    size = flatten(rule)[0].size
+    thetas = scales * jax.random.normal(jax.random.key(0), (MEMBERS, size))
+    born, world = birth(rule, task, jax.random.key(1))
+    assert np.all(np.isfinite(activations(rule, task, born, world, thetas)))
 
-    @jax.jit
-    @jax.vmap
-    def losses(theta):
-        return total(lifetime(rule_of(theta), task, jax.random.key(1)))[0]
 
-    assert np.all(np.isfinite(losses(thetas.reshape(-1, zero.size))))
+def gradient(theta, rule, task, key):
+    """Of the loss of one life, for theta."""
+
+    def loss(theta):
+        return total(lifetime(flatten(rule)[1](theta), task, key))[0]
+
+    return jax.grad(loss)(theta)
 
 
 def test_a_meta_gradient_vanishes_at_zeros_and_not_at_random():
-    at = jax.jit(memorised)
-    loss, gradient = at(PMLPHebb.zeros(LETTERS), jax.random.key(0))
-    assert loss == pytest.approx(np.log(27)) and np.all(gradient == 0)
-    drawings = [at(drawn(LETTERS, 0.1, seed), jax.random.key(0)) for seed in range(8)]
-    norms = np.array([np.linalg.norm(gradient) for _, gradient in drawings])
+    rule, task, key = PMLPHebb.zeros(PAIR), passage(5, 10, readings=2), KEY
+    zero = flatten(rule)[0]
+    thetas = [flatten(drawn(PAIR, 0.1, seed))[0] for seed in range(7)]
+    at = jax.jit(jax.vmap(lambda theta: gradient(theta, rule, task, key)))
+    norms = np.linalg.norm(at(jnp.stack([zero, *thetas])), axis=1)
     assert np.all(np.isfinite(norms))
-    assert np.sum(norms > 1e-3) >= 2
+    assert norms[0] == 0
+    assert np.sum(norms > 0.01) >= 2  # the others answer nothing: ReLU, all below zero
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [0.03, 0.1, 0.2, 0.3, 0.5])
+def test_gradients_through_200_ticks_explode_above_a_scale_of_a_tenth(scale):
+    """Lives do not: all losses are finite at every scale (see above)."""
+    rule, task = PMLPHebb.zeros(LETTERS), passage(27, TICKS // 2, readings=2)
+    rules = [drawn(LETTERS, scale, seed) for seed in range(64)]
+    thetas = jnp.stack([flatten(each)[0] for each in rules])
+    at = jax.jit(lambda theta: gradient(theta, rule, task, KEY))
+    norms = np.linalg.norm(np.float64(jax.lax.map(at, thetas, batch_size=8)), axis=1)
+    finite = np.isfinite(norms)
+    print(
+        f"scale {scale}: {np.mean(finite):.0%} of gradients finite, "
+        f"{np.mean(norms[finite] == 0):.0%} zero; quartiles and largest norm "
+        + " ".join(f"{q:.2g}" for q in np.quantile(norms[finite], [0.25, 0.5, 0.75, 1]))
+    )
+    if scale <= 0.1:
+        assert np.all(finite) and np.median(norms) < 10
+    if scale >= 0.3:
+        assert np.mean(~finite) > 0.05 or np.median(norms[finite]) > 1e3
 
 
 def test_theta_lives_on_any_network_with_the_same_edges():
@@ -385,8 +396,7 @@ def test_an_unknown_readout_is_refused():
 
 def test_the_symbol_is_shown_to_the_output_layer_and_nothing_else_is_touched():
     rule = drawn(SMALL, 0.3)
-    state = rule.init(jax.random.key(0), jnp.zeros(5))
-    state, _ = rule.predict(state, jnp.eye(5)[1])
+    state = jax.tree.map(jnp.ones_like, rule.init(KEY, jnp.zeros(5)))
     target = jnp.eye(5)[3]
     told = Feedback(target, jnp.zeros(()), jnp.bool_(True), jnp.bool_(False))
     after = rule.learn(state, told)

@@ -1,0 +1,107 @@
+"""A whole generation of SNES: how much faster with the kernel, and where its time goes.
+
+python -m benchmarks.generation --sizes 20 100 300 1000 --out results.jsonl
+"""
+
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import tyro
+
+from benchmarks.lifetime import population_of
+from benchmarks.measure import alternating, show
+from plastica import machine
+from plastica.learner import flatten
+from plastica.lifetime import birth
+from plastica.objective import Lifetime
+from plastica.rules import PMLPHebb
+from plastica.search.population import Population, measured
+from plastica.search.snes import SNES
+
+MILLI = 1e3
+
+
+def main(
+    sizes: tuple[int, ...] = (20, 100, 300, 1000),
+    symbols: int = 27,
+    length: int = 100,
+    members: int = 128,
+    repeats: int = 5,
+    out: Path | None = None,
+) -> None:
+    """Milliseconds of a generation, all cores: wall, and the native one's parts.
+
+    Args:
+        sizes: hidden neurons.
+        symbols: size of the alphabet.
+        length: of the passage, which is read twice.
+        members: of the population; at 1,000 neurons and more, a quarter of it.
+        repeats: rounds of the measurement.
+        out: file to which lines of JSON are appended.
+    """
+    machine.set_up("cpu")
+    rows = []
+    for n in sizes:
+        rule, objective = population_of(n, symbols, length)
+        rows.append(
+            row_of(rule, objective, members if n < 1000 else members // 4, repeats)
+        )
+    show(f"a generation of SNES, {symbols} symbols", rows, out)
+
+
+def row_of(rule: PMLPHebb, objective: Lifetime, members: int, repeats: int) -> dict:
+    """One size: a generation on both engines, and the parts of the native one."""
+    key = jax.random.key(0)
+    theta, learner_of = flatten(rule)
+    native = Population(members, engine="native")
+    xla, _ = measured(
+        Population(members, engine="xla"), learner_of, theta, objective, key
+    )
+    calls = {
+        "xla": generation(SNES(xla), rule, objective),
+        "native": generation(SNES(native), rule, objective),
+    } | parts(SNES(native), rule, objective)
+    spent = alternating(calls, repeats)
+    row = {"hidden": rule.network.sizes[1], "members": members}
+    row |= {f"{name} ms": s.wall * MILLI for name, s in spent.items()}
+    row["ratio"] = spent["xla"].wall / spent["native"].wall
+    row["cpu ratio"] = spent["xla"].cpu / spent["native"].cpu
+    return row
+
+
+def generation(search: SNES, rule: PMLPHebb, objective: Lifetime):
+    """A call that does one whole generation, always the same one."""
+    key = jax.random.key(1)
+    state = search.init(rule, objective, key)
+    return lambda: eqx.filter(search.generation(state, objective, key), eqx.is_array)
+
+
+def parts(search: SNES, rule: PMLPHebb, objective: Lifetime) -> dict:
+    """What a generation is made of, each call compiled alone."""
+    key = jax.random.key(1)
+    mu, learner_of = flatten(rule)
+    noise = eqx.filter_jit(lambda key: search.population.noise(key, mu.size))
+    s = noise(key)
+
+    @eqx.filter_jit
+    def drawn(objective, key):
+        return birth(rule, objective.tasks[0], key)
+
+    @eqx.filter_jit
+    def lived(thetas, objective, key):
+        return search.population.live(thetas, learner_of, objective, (), key)[0]
+
+    losses = lived(mu + search.sigma * s, objective, key)
+    log_sigma = jax.numpy.zeros_like(mu)
+    updated = eqx.filter_jit(search.updated)
+    return {
+        "noise": lambda: noise(key),
+        "births": lambda: drawn(objective, key),
+        "lives": lambda: lived(mu + search.sigma * s, objective, key),
+        "update": lambda: updated(mu, log_sigma, s, losses),
+    }
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

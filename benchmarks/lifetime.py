@@ -1,0 +1,133 @@
+"""A population's lives on XLA and on the native kernel, side by side.
+
+python -m benchmarks.lifetime --sizes 20 100 300 1000 --symbols 27 --out results.jsonl
+"""
+
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import numpy as np
+import tyro
+
+from benchmarks.measure import MICRO, alternating, bandwidth, peak, show
+from plastica import kernels, machine
+from plastica.learner import flatten
+from plastica.network import Network
+from plastica.objective import Lifetime
+from plastica.rules import PMLPHebb
+from plastica.search.population import Population, measured
+from plastica.tasks.text import Text
+
+FLOAT = 4  # bytes
+GATE = 40  # operations of one sigmoid times tanh in the kernel
+LEVELS = {"first cache": 24, "second cache": 512, "third cache": 8192}  # kilobytes
+
+
+def main(
+    sizes: tuple[int, ...] = (20, 100, 300, 1000),
+    symbols: int = 27,
+    length: int = 100,
+    members: int = 64,
+    repeats: int = 5,
+    out: Path | None = None,
+) -> None:
+    """Microseconds per tick and member, all cores; how far from the machine's limit.
+
+    Args:
+        sizes: hidden neurons.
+        symbols: size of the alphabet.
+        length: of the passage, which is read twice.
+        members: of the population; at 1,000 neurons and more, a quarter of it.
+        repeats: rounds of the measurement.
+        out: file to which lines of JSON are appended.
+    """
+    machine.set_up("cpu")
+    rows = [
+        row_of(n, symbols, length, members if n < 1000 else members // 4, repeats)
+        for n in sizes
+    ]
+    show(f"a life of PMLPHebb, {symbols} symbols", rows, out)
+    show("the machine, one thread", [machine_row()], out)
+
+
+def row_of(n: int, symbols: int, length: int, members: int, repeats: int) -> dict:
+    """One size: both engines, one thread of the kernel, and the kernel's work."""
+    rule, objective = population_of(n, symbols, length)
+    theta, learner_of = flatten(rule)
+    key = jax.random.key(0)
+    thetas = 0.05 * jax.random.normal(key, (members, theta.size))
+    native = Population(members, engine="native")
+    xla, _ = measured(
+        Population(members, engine="xla"), learner_of, theta, objective, key
+    )
+
+    def lives(population):
+        def lived(thetas, objective, key):
+            return population.live(thetas, learner_of, objective, (), key)[0]
+
+        compiled = eqx.filter_jit(lived)
+        return lambda: compiled(thetas, objective, key)
+
+    @eqx.filter_jit
+    def alone(thetas, objective, key):
+        return kernels.losses(thetas, learner_of, objective, key, 1)
+
+    calls = {
+        "xla": lives(xla),
+        "native": lives(native),
+        "one": lambda: alone(thetas, objective, key),
+    }
+    spent = alternating(calls, repeats)
+    micro = MICRO / (members * objective.ticks)
+    bytes_, flops = work(rule)
+    one = spent["one"].cpu / (members * objective.ticks)
+    return {
+        "hidden": n,
+        "members": members,
+        "xla us": spent["xla"].wall * micro,
+        "native us": spent["native"].wall * micro,
+        "ratio": spent["xla"].wall / spent["native"].wall,
+        "xla cpu us": spent["xla"].cpu * micro,
+        "native cpu us": spent["native"].cpu * micro,
+        "cpu ratio": spent["xla"].cpu / spent["native"].cpu,
+        "one thread us": spent["one"].cpu * micro,
+        "KB read": bytes_ / 1024,
+        "GB/s": bytes_ / one / 1e9,
+        "kflop": flops / 1e3,
+        "of peak": flops / one / peak(),
+        "chunk": xla.chunk,
+    }
+
+
+def population_of(n: int, symbols: int, length: int) -> tuple[PMLPHebb, Lifetime]:
+    """A rule with `n` hidden neurons, and random passages that are read twice."""
+    rule = PMLPHebb.zeros(Network.layered(symbols, n, symbols))
+    text = np.random.default_rng(0).integers(0, symbols, 100_000)
+    return rule, Lifetime.of(Text(jax.numpy.asarray(text), symbols, length, 2))
+
+
+def work(rule: PMLPHebb) -> tuple[float, float]:
+    """Bytes of weights that a tick must read, and the operations that it must do.
+
+    A weight between a layer and itself is read once, since both its products can share
+    the pass; others twice. A product, a Hebbian update: two operations a weight each.
+    """
+    sizes, edges = rule.network.sizes, rule.network.edges
+    weights = {edge: sizes[edge[0]] * sizes[edge[1]] for edge in edges}
+    read = sum(w * (1 if post == pre else 2) for (post, pre), w in weights.items())
+    flops = 6 * sum(weights.values())
+    for n, cell in zip(sizes, rule.layers, strict=True):
+        hidden, inputs = cell.M1.shape
+        flops += n * hidden * (4 * inputs + GATE + 2 * cell.b3.shape[0])
+    return float(read * FLOAT), float(flops)
+
+
+def machine_row() -> dict:
+    """What one thread of this machine reads and computes at best."""
+    found = {f"{name} GB/s": bandwidth(kb) / 1e9 for name, kb in LEVELS.items()}
+    return found | {"memory GB/s": bandwidth(256 << 10) / 1e9, "Gflop/s": peak() / 1e9}
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

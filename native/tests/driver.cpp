@@ -1,0 +1,184 @@
+// Lives without Python, to be run under sanitizers: every instruction set of this
+// machine against Algorithm 1 written out in doubles, over awkward sizes.
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <stdexcept>
+#include <vector>
+
+#include "plan.hpp"
+
+using plastica::Readout;
+using plastica::Shape;
+using Doubles = std::vector<double>;
+
+namespace {
+
+std::mt19937 generator(7);
+
+std::vector<float> normal(size_t n, float scale) {
+  std::normal_distribution<float> draw(0, scale);
+  std::vector<float> values(n);
+  for (float& value : values) value = draw(generator);
+  return values;
+}
+
+struct World {
+  Shape shape;
+  std::vector<std::vector<float>> weights;
+  std::vector<const float*> pointers;
+  std::vector<int32_t> symbols;
+  int64_t readings;
+};
+
+World world(std::vector<int64_t> sizes, std::vector<int64_t> edges, Readout readout,
+            int64_t length, int64_t readings) {
+  const std::vector<int64_t> hidden(sizes.size(), 5);
+  World w{{sizes, edges, hidden, 5, readout}, {}, {}, {}, readings};
+  for (size_t e = 0; e < edges.size(); e += 2)
+    w.weights.push_back(normal(sizes[edges[e]] * sizes[edges[e + 1]],
+                               1 / std::sqrt(float(sizes[edges[e + 1]]))));
+  for (const auto& weights : w.weights) w.pointers.push_back(weights.data());
+  for (int64_t t = 0; t < length; ++t)
+    w.symbols.push_back(static_cast<int32_t>(generator() % sizes.front()));
+  return w;
+}
+
+// h[l] is (n_l, n_a) by rows; w[e] is (post, pre).
+Doubles naive(const World& world, const float* theta) {
+  const Shape& s = world.shape;
+  const size_t depth = s.sizes.size(), n_a = s.state, count = s.edges.size() / 2;
+  std::vector<Doubles> h, w;
+  for (int64_t n : s.sizes) h.emplace_back(n * n_a);
+  for (const auto& weights : world.weights) w.emplace_back(weights.begin(), weights.end());
+  auto find = [&](size_t post, size_t pre) {
+    for (size_t e = 0; e < count; ++e)
+      if (s.edges[2 * e] == int64_t(post) && s.edges[2 * e + 1] == int64_t(pre)) return e;
+    return count;
+  };
+  Doubles losses;
+  const size_t length = world.symbols.size();
+  for (size_t t = 0; t < length * world.readings; ++t) {
+    for (size_t end : {size_t{0}, depth - 1})
+      for (int64_t i = 0; i < s.sizes[end]; ++i)
+        h[end][i * n_a] = t > 0 && world.symbols[(t - 1) % length] == i;
+    const float* M1 = theta;
+    for (size_t l = 0; l < depth; ++l) {
+      const size_t n = s.sizes[l], H = s.hidden[l];
+      std::vector<Doubles> a(n);
+      for (size_t i = 0; i < n; ++i) a[i].assign(&h[l][i * n_a], &h[l][i * n_a] + n_a);
+      for (size_t k = 0; k < depth; ++k) {
+        const size_t m = s.sizes[k], to = find(l, k), from = find(k, l);
+        for (size_t i = 0; i < n; ++i) {
+          double forward = 0, back = 0;
+          for (size_t j = 0; j < m; ++j) {
+            if (to < count) forward += w[to][i * m + j] * h[k][j * n_a];
+            if (from < count) back += w[from][j * n + i] * h[k][j * n_a + 1];
+          }
+          if (to < count) a[i].push_back(forward);
+          if (from < count) a[i].push_back(back);
+        }
+      }
+      const size_t I = a[0].size();
+      const float *M2 = M1 + H * I, *b1 = M2 + H * I, *M3 = b1 + H, *b3 = M3 + n_a * H;
+      for (size_t i = 0; i < n; ++i) {
+        for (size_t c = 0; c < n_a; ++c) h[l][i * n_a + c] = b3[c];
+        for (size_t g = 0; g < H; ++g) {
+          double x = 0, y = 0;
+          for (size_t k = 0; k < I; ++k) {
+            x += M1[g * I + k] * a[i][k];
+            y += M2[g * I + k] * a[i][k];
+          }
+          const double product = std::tanh(y) / (1 + std::exp(-x)) + b1[g];
+          for (size_t c = 0; c < n_a; ++c) h[l][i * n_a + c] += M3[c * H + g] * product;
+        }
+      }
+      M1 = b3 + n_a;
+      for (size_t k = 0; k < depth; ++k) {
+        const size_t m = s.sizes[k], to = find(l, k);
+        for (size_t i = 0; to < count && i < n; ++i)
+          for (size_t j = 0; j < m; ++j)
+            w[to][i * m + j] += h[l][i * n_a + 3] * h[k][j * n_a + 2];
+      }
+    }
+    const size_t n = s.sizes.back();
+    const int32_t symbol = world.symbols[t % length];
+    double sum = 0, own = 0;
+    for (size_t i = 0; i < n; ++i) {
+      const double out = h.back()[i * n_a + n_a - 1];
+      const bool relu = s.readout == Readout::relu;
+      const double p = relu ? std::fmax(out, 0) + 0.001 : std::exp(out);
+      sum += p;
+      if (int32_t(i) == symbol) own = p;
+    }
+    losses.push_back(std::log(sum / own));
+  }
+  return losses;
+}
+
+void check(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "failed: %s\n", what);
+  std::exit(1);
+}
+
+void compare(const World& w, const char* name) {
+  constexpr int64_t members = 7, threads = 3;
+  const int64_t ticks = w.symbols.size() * w.readings;
+  const plastica::Plan plan(w.shape, ticks, plastica::isa().width);
+  const std::vector<float> thetas = normal(members * plan.theta, 0.08f);
+  std::vector<float> losses(members * ticks, -1.0f);
+  plastica::live(w.shape, w.pointers.data(), w.symbols.data(), w.symbols.size(),
+                 w.readings, thetas.data(), members, threads, losses.data());
+  double worst = 0;
+  for (int64_t m = 0; m < members; ++m) {
+    const Doubles expected = naive(w, thetas.data() + m * plan.theta);
+    for (int64_t t = 0; t < ticks; ++t)
+      worst = std::fmax(worst, std::fabs(expected[t] - losses[m * ticks + t]));
+  }
+  std::printf("%-10s %-30s off by %.1e\n", plastica::isa().name, name, worst);
+  check(worst < 2e-4, name);
+}
+
+void diverge() {  // a life that explodes is NaN from there on, and no trap
+  const World w = world({4, 3, 4}, {0, 1, 1, 0, 1, 1, 1, 2, 2, 1}, Readout::relu, 50, 2);
+  const plastica::Plan plan(w.shape, 100, plastica::isa().width);
+  const std::vector<float> thetas = normal(plan.theta, 1e8f);
+  std::vector<float> losses(100);
+  plastica::live(w.shape, w.pointers.data(), w.symbols.data(), 50, 2, thetas.data(), 1, 1,
+                 losses.data());
+  check(std::isnan(losses.back()), "an exploding life ends in NaN");
+}
+
+void refuse() {
+  World w = world({4, 4}, {0, 1}, Readout::relu, 3, 1);
+  w.symbols[1] = 4;
+  bool refused = false;
+  try {
+    compare(w, "symbol out of range");
+  } catch (const std::invalid_argument&) {
+    refused = true;
+  }
+  check(refused, "a symbol that does not fit is refused");
+}
+
+}  // namespace
+
+int main() {
+  const std::vector<int64_t> layered = {0, 1, 1, 0, 1, 1, 1, 2, 2, 1};
+  for (int64_t n : {1, 15, 16, 17})
+    compare(world({n, 16, n}, layered, Readout::relu, 6, 2), "small layers");
+  for (int64_t n : {1, 15, 16, 17})
+    compare(world({5, n, 5}, layered, Readout::softmax, 6, 2), "small hidden layers");
+  for (int64_t n : {2, 256, 259})
+    compare(world({n, 9, n}, layered, Readout::softmax, 5, 2), "alphabets");
+  compare(world({27, 20, 27}, layered, Readout::relu, 0, 2), "no text");
+  compare(world({6}, {0, 0}, Readout::relu, 5, 2), "one layer");
+  compare(world({6, 7}, {}, Readout::relu, 5, 2), "no edges");
+  compare(world({5, 3, 9, 2, 5}, {0, 4, 4, 0, 4, 2, 1, 3, 3, 3, 2, 0, 4, 4, 0, 0, 2, 3},
+                Readout::relu, 5, 2), "any edges");
+  compare(world({40, 420, 40}, layered, Readout::relu, 4, 1), "shared weights");
+  diverge();
+  refuse();
+}

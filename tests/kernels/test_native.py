@@ -1,0 +1,241 @@
+"""The compiled lives against `lifetime`, and both against a life in float64."""
+
+import dataclasses
+import functools
+import logging
+import shutil
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from plastica import kernels
+from plastica.baselines.recurrent import Recurrent
+from plastica.errors import Refusal
+from plastica.kernels import library
+from plastica.kernels.native import surprisals
+from plastica.learner import flatten
+from plastica.lifetime import birth, lifetime
+from plastica.network import Network
+from plastica.objective import Entry, Lifetime
+from plastica.rules import PMLPHebb
+from plastica.tasks.text import Text
+
+pytestmark = pytest.mark.skipif(
+    library.library() is None,
+    reason="plastica-native is not installed: pip install ./native",
+)
+
+NATIVE = Path(__file__).parents[2] / "native"
+MEMBERS = 12
+CHAOS = 1e-5  # an error in nats to which only a chaotic life grows rounding
+ROUNDING = 3e-7  # of one number of about 3, in float32
+ANY_EDGES = ((0, 2), (2, 0), (1, 0), (1, 1), (2, 2))  # the driver has stranger ones
+LIVES = {
+    "letters": (Network.layered(27, 20, 27), 100, "relu", 0.1),
+    "any edges": (Network((9, 8, 9), ANY_EDGES), 100, "softmax", 0.05),
+    "shared weights": (Network.layered(27, 400, 27), 20, "relu", 0.05),
+}
+MORE_LIVES = {
+    "softmax": (Network.layered(27, 17, 27), 100, "softmax", 0.1),
+    "hundred": (Network.layered(27, 100, 27), 100, "relu", 0.05),
+    "deep": (Network.layered(16, 15, 17, 16), 100, "relu", 0.1),
+    "one neuron": (Network.layered(2, 1, 2), 100, "softmax", 0.3),
+    "one layer": (Network((6,), ((0, 0),)), 100, "relu", 0.1),
+    "no edges": (Network((5, 7, 5), ()), 100, "relu", 0.3),
+    "bytes": (Network.layered(259, 9, 259), 20, "softmax", 0.05),
+}
+slowly = [pytest.param(name, marks=pytest.mark.slow) for name in MORE_LIVES]
+
+
+def posed(network, length, readout, scale, readings=2):
+    """Thetas, a rule, its passage, and a key."""
+    symbols = network.sizes[0]
+    text = np.random.default_rng(1).integers(0, symbols, 500)
+    rule = PMLPHebb.zeros(network, readout=readout)
+    vector, learner_of = flatten(rule)
+    thetas = scale * jax.random.normal(jax.random.key(3), (MEMBERS, vector.size))
+    task = Text(jnp.asarray(text), symbols, length, readings)
+    return SimpleNamespace(
+        rule=rule,
+        learner_of=learner_of,
+        thetas=thetas,
+        task=task,
+        key=jax.random.key(7),
+    )
+
+
+def on_xla(p):
+    def one(theta):
+        return lifetime(p.learner_of(theta), p.task, p.key).value
+
+    return np.asarray(jax.jit(jax.vmap(one))(p.thetas))
+
+
+def natively(p, threads=2):
+    call = jax.jit(lambda thetas: surprisals(thetas, p.rule, p.task, p.key, threads))
+    return np.asarray(call(p.thetas))
+
+
+def in_float64(p):
+    """The same births and worlds, lived in double precision."""
+    state, world = birth(p.rule, p.task, p.key)
+
+    def doubled(tree):
+        return jax.tree.map(
+            lambda a: (
+                jnp.asarray(np.asarray(a, np.float64)) if eqx.is_inexact_array(a) else a
+            ),
+            tree,
+        )
+
+    with jax.enable_x64(True):
+        learner_of = flatten(doubled(p.rule))[1]
+        state, thetas = doubled(state), doubled(p.thetas)
+
+        def one(theta):
+            learner = learner_of(theta)
+
+            def tick(carry, _):
+                state, world = carry
+                state, y = learner.predict(state, p.task.observe(world))
+                world, feedback, loss = p.task.respond(world, y)
+                return (learner.learn(state, feedback), world), loss.value
+
+            return jax.lax.scan(tick, (state, world), length=p.task.ticks)[1]
+
+        losses = np.asarray(jax.jit(jax.vmap(one))(thetas))
+    assert losses.dtype == np.float64
+    return losses
+
+
+@functools.cache
+def witnesses(name):
+    p = posed(*(LIVES | MORE_LIVES)[name])
+    return p, on_xla(p), in_float64(p)
+
+
+def rms(error):
+    return np.sqrt(np.mean(error**2, axis=1))
+
+
+@pytest.mark.parametrize("isa", ["avx512", "avx2", "portable"])
+@pytest.mark.parametrize("name", [*LIVES, *slowly])
+def test_errs_no_more_than_xla(name, isa, monkeypatch):
+    monkeypatch.setenv("PLASTICA_NATIVE_ISA", isa)
+    if library.isa() != isa:
+        pytest.skip(f"this machine has no {isa}")
+    p, xla, exact = witnesses(name)
+    native = natively(p)
+    assert native.shape == (MEMBERS, p.task.ticks)
+    of_xla, of_native = rms(xla - exact), rms(native - exact)
+    calm = (of_xla < CHAOS) & (of_native < CHAOS)
+    assert np.mean(calm) > 0.5
+    assert np.all(of_native[calm] <= 2 * of_xla[calm] + ROUNDING)
+    few = slice(0, 3)  # before chaos has grown
+    np.testing.assert_allclose(native[:, few], exact[:, few], atol=1e-4)
+
+
+def test_reports_the_same_members_as_diverged():
+    p = posed(Network.layered(27, 20, 27), 50, "relu", 0.3)
+    p.thetas = p.thetas * jnp.logspace(3, 14, MEMBERS)[:, None]  # floats overflow
+    native, xla = natively(p), on_xla(p)
+    lost, lost_on_xla = (~np.isfinite(x).all(1) for x in (native, xla))
+    assert 0 < lost.sum() < MEMBERS
+    assert np.sum(lost != lost_on_xla) <= 1  # at the edge
+
+
+def test_threads_change_nothing():
+    p = posed(*LIVES["letters"])
+    np.testing.assert_array_equal(natively(p, 1), natively(p, 5))
+
+
+@pytest.mark.parametrize("entries", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_judges_as_the_objective_does(entries):
+    """Several tasks, networks, weights and lives, under jit and over a mesh."""
+    p = posed(Network.layered(27, 12, 27), 10, "relu", 0.05)
+    wider = Network.layered(27, 21, 27)
+    whole = (Entry(Text(p.task.text, 27, 15, 1), wider, 2.0), Entry(p.task, None, 1.0))
+    objective = Lifetime.of(*whole[:entries], lives=3)
+    assert kernels.reason(p.rule, objective) is None
+    native = eqx.filter_jit(kernels.losses)(p.thetas, p.learner_of, objective, p.key)
+    xla = jax.jit(jax.vmap(lambda t: objective(p.learner_of(t), (), p.key)[0]))(
+        p.thetas
+    )
+    np.testing.assert_allclose(native, xla, atol=2e-5)
+
+    mesh = jax.make_mesh((1,), ("members",), axis_types=(jax.sharding.AxisType.Auto,))
+    spec = jax.sharding.PartitionSpec("members")
+    sharded = jax.shard_map(
+        lambda thetas: kernels.losses(thetas, p.learner_of, objective, p.key, 1),
+        mesh=mesh,
+        in_specs=spec,
+        out_specs=spec,
+        check_vma=False,
+    )
+    np.testing.assert_array_equal(jax.jit(sharded)(p.thetas), native)
+
+
+def test_says_why_it_does_not_fit():
+    p = posed(*LIVES["letters"])
+    fits = Lifetime.of(p.task)
+    assert kernels.reason(p.rule, fits) is None
+    assert "judge" in kernels.reason(p.rule, Lifetime.of(p.task, judge="miss"))
+    lstm = Recurrent.lstm(p.key, 27, 4, 27)
+    assert "PMLPHebb" in kernels.reason(lstm, fits)
+    blind = dataclasses.replace(p.rule, transposed=False)
+    assert "both ways" in kernels.reason(blind, fits)
+    shared = dataclasses.replace(p.rule, components=(0, 0, 0, 0))
+    assert "both ways" in kernels.reason(shared, fits)
+    half = jax.tree.map(lambda a: a.astype(jnp.bfloat16), p.rule)
+    assert "float32" in kernels.reason(half, fits)
+
+
+def test_is_missed_once(monkeypatch, caplog):
+    monkeypatch.setitem(__import__("sys").modules, "plastica_native", None)
+    library.library.cache_clear()
+    p = posed(*LIVES["letters"])
+    with caplog.at_level(logging.INFO, "plastica"):
+        assert "not installed" in kernels.reason(p.rule, Lifetime.of(p.task))
+        kernels.reason(p.rule, Lifetime.of(p.task))
+        with pytest.raises(Refusal, match="pip install"):
+            surprisals(p.thetas, p.rule, p.task, p.key)
+    assert len(caplog.records) == 1
+    library.library.cache_clear()
+
+
+def test_refuses_symbols_that_do_not_fit():
+    p = posed(*LIVES["letters"])
+    p.task = Text(p.task.text + 20, 27, 100, 2)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="symbol"):
+        natively(p)
+
+
+@pytest.mark.slow
+def test_driver_is_clean_under_sanitizers(tmp_path):
+    """Builds the C++ driver with address and undefined-behaviour sanitizers."""
+    if shutil.which("cmake") is None:
+        pytest.skip("no cmake here")
+    flags = "-fsanitize=address,undefined -fno-sanitize-recover=all"
+    configure = ["cmake", "-S", NATIVE, "-B", tmp_path, "-DPLASTICA_DRIVER=ON"]
+    configure += [f"-DCMAKE_CXX_FLAGS={flags}", "-DCMAKE_CXX_FLAGS_RELEASE=-O1"]
+    configure += ["-DCMAKE_BUILD_TYPE=Release"]
+    subprocess.run(configure, check=True, capture_output=True)
+    subprocess.run(
+        ["cmake", "--build", tmp_path, "-j2"], check=True, capture_output=True
+    )
+    for isa in ("portable", "avx2", "avx512"):
+        done = subprocess.run(
+            [tmp_path / "driver"],
+            env={"PLASTICA_NATIVE_ISA": isa},
+            capture_output=True,
+            text=True,
+        )
+        if "does not run here" in done.stderr:
+            continue
+        assert done.returncode == 0, done.stderr

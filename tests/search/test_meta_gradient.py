@@ -1,0 +1,56 @@
+"""The meta-gradient's steps are its optimiser's, and bad ones are skipped."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from plastica.search import MetaGradient, optimiser
+from tests.search.points import Counted, Point, bowl, gone, height, origin, same
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "momentum"])
+def test_it_climbs_down_a_bowl(name):
+    rate = {"adam": 0.1, "sgd": 0.05, "momentum": 0.01}[name]
+    search = MetaGradient(optimiser(name, rate))
+    state, metrics = gone(search, 100)
+    assert height(search.best(state)) < 0.01
+    assert metrics[0]["train/loss"] == pytest.approx(height(origin()))
+    assert metrics[-1]["train/loss"] < metrics[0]["train/loss"]
+
+
+def test_a_step_is_that_of_the_optimiser_after_clipping():
+    search = MetaGradient(optimiser("sgd", 0.1, clip=1.0))
+    state, (metrics,) = gone(search, 1)
+    gradient = -2.0 * (1.0 + np.arange(10) % 3)  # at the origin
+    assert metrics["gradient"] == pytest.approx(np.linalg.norm(gradient))
+    expected = -0.1 * gradient / np.linalg.norm(gradient)
+    np.testing.assert_allclose(search.best(state).at, expected, rtol=1e-5)
+
+
+def test_lives_go_on_from_step_to_step():
+    assert gone(MetaGradient(optimiser()), 3, bowl(kind=Counted))[0].carry == 3
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted():
+    search = MetaGradient(optax.adam(0.1), patience=3)
+    lost = Point(jnp.full(10, 2.0))
+    before = search.init(lost, bowl(), jax.random.key(0))
+    state, metrics = gone(search, 3, bowl(wall=1.0), lost)
+    assert [int(m["diverged"]) for m in metrics] == [1, 1, 1]
+    assert [bool(m["failed"]) for m in metrics] == [False, False, True]
+    assert state.skipped == 3
+    assert same(state._replace(skipped=before.skipped), before)
+
+
+def test_a_good_step_ends_the_count_of_bad_ones():
+    search = MetaGradient(optimiser("sgd", 0.01), patience=3)
+    state = search.init(origin(), bowl(), jax.random.key(0))
+    state = state._replace(skipped=jnp.array(2))
+    state, metrics = search.generation(state, bowl(), jax.random.key(0))
+    assert state.skipped == 0 and metrics["diverged"] == 0 and not metrics["failed"]
+
+
+def test_it_lives_one_member():
+    assert MetaGradient(optimiser()).members == 1

@@ -1,0 +1,167 @@
+"""Many runs that make a figure: what is finished is skipped, what was begun goes on."""
+
+import inspect
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from plastica import sweep as sweeps
+from plastica.compare import figure_page
+from plastica.errors import Refusal
+from plastica.exhibit import Panel, Table
+from plastica.plots import lines
+from plastica.run import train
+from plastica.source import find, makes, shipped
+from plastica.store import write_json
+from plastica.sweep import Sweep, add_records, carry_out, flags, read_records, record
+
+from .conftest import TALE
+from .runs import flags as knobs
+from .runs import small
+
+ARGUMENTS = ({"rate": 0.1, "seed": 0}, {"rate": 0.2, "seed": 0})
+
+
+def draw(records):
+    found = [r["scores"]["rows"]["this rule"][0]["mean"] for r in records]
+    table = Table("nats", ("mean",), tuple((str(i), (x,)) for i, x in enumerate(found)))
+    picture = lines({"found": np.array(found)}, "run", "nats")
+    return table, [Panel("The figure", "", picture)]
+
+
+SWEEP = Sweep("evolved_rules.memorise", ARGUMENTS, draw, "It works.")
+
+
+@pytest.fixture(scope="module")
+def finished(corpus, tmp_path_factory):
+    """A run with its scores."""
+    run = train(small(corpus, 4), tmp_path_factory.mktemp("finished") / "run")
+    scores = {"rows": {"this rule": [{"mean": 1.25, "error": 0.1}]}}
+    write_json(run.path / "scores.json", scores)
+    return run.path
+
+
+@pytest.fixture
+def processes(finished, monkeypatch):
+    """Instead of a process: its words are kept, and a finished run is copied."""
+    called, statuses = [], {}
+
+    def run(command, stdout, stderr, env):
+        words = command[3:]
+        called.append(words)
+        out = words[words.index("--out") + 1] if "--out" in words else words[1]
+        status = statuses.get(len(called), 0)
+        if not status:
+            shutil.copytree(finished, out, dirs_exist_ok=True)
+        stdout.write("said\n")
+        return subprocess.CompletedProcess(command, status)
+
+    monkeypatch.setattr(sweeps.subprocess, "run", run)
+    return called, statuses
+
+
+def test_a_sweep_runs_what_is_missing_and_skips_what_is_finished(tmp_path, processes):
+    called, _ = processes
+    said = []
+    records = carry_out(SWEEP, tmp_path / "sweep", say=said.append)
+    assert len(records) == 2 and said[0] == "2 runs, 0 of them finished before"
+    first = ["train", "evolved_rules.memorise", "--out"]
+    assert called[0][:3] == first and called[0][4:] == ["--rate", "0.1", "--seed", "0"]
+    assert {path.name for path in (tmp_path / "sweep").iterdir()} == {
+        "rate=0.1,seed=0",
+        "rate=0.1,seed=0.log",
+        "rate=0.2,seed=0",
+        "rate=0.2,seed=0.log",
+        "records.jsonl",
+    }
+    assert carry_out(SWEEP, tmp_path / "sweep", say=said.append) == records
+    assert len(called) == 2 and said[-1] == "2 runs, 2 of them finished before"
+    assert read_records(tmp_path / "sweep" / "records.jsonl") == records
+
+
+def test_a_run_that_was_begun_is_resumed_and_a_failed_one_is_named(tmp_path, processes):
+    called, statuses = processes
+    begun = tmp_path / "rate=0.2,seed=0"
+    begun.mkdir()
+    (begun / "config.json").touch()
+    statuses[1] = 2
+    said = []
+    records = carry_out(SWEEP, tmp_path, say=said.append)
+    assert called[1] == ["resume", str(begun)] and len(records) == 1
+    log = tmp_path / "rate=0.1,seed=0.log"
+    assert f"failed (2), see {log}" in said[1] and log.read_text() == "said\n"
+
+
+@pytest.mark.parametrize("status", [75, 130, -2, -15])
+def test_an_interrupted_sweep_starts_nothing_more(tmp_path, processes, status):
+    called, statuses = processes
+    statuses[1] = status
+    many = Sweep(SWEEP.experiment, tuple({"seed": i} for i in range(9)), draw, "")
+    with pytest.raises(Refusal, match="interrupted; the same command goes on in"):
+        carry_out(many, tmp_path, say=lambda line: None)
+    assert len(called) <= 3  # what was started meanwhile
+
+
+def test_a_record_is_small_and_has_what_a_figure_needs(finished, tmp_path):
+    kept = record(finished)
+    assert len(json.dumps(kept)) < 4000
+    assert kept["generations"] == 4 and kept["ticks"] == 4 * 8 * 16
+    assert [generation for generation, _ in kept["curve"]] == [0, 2, 4]
+    assert add_records([finished], tmp_path / "kept.jsonl") == 1
+    assert add_records([finished], tmp_path / "kept.jsonl") == 2
+    assert read_records(tmp_path / "kept.jsonl") == [kept, kept]
+    with pytest.raises(Refusal, match="is no finished run"):
+        add_records([tmp_path], tmp_path / "kept.jsonl")
+
+
+def test_records_that_are_none_are_refused(tmp_path):
+    with pytest.raises(Refusal, match="there are no records at"):
+        read_records(tmp_path / "nowhere.jsonl")
+    (tmp_path / "a.jsonl").write_text("{\n")
+    with pytest.raises(Refusal, match="is not JSON lines"):
+        read_records(tmp_path / "a.jsonl")
+
+
+def test_a_figure_is_a_page_and_a_picture(finished, tmp_path):
+    out = tmp_path / "figure.html"
+    told = figure_page("mine", SWEEP, [record(finished)], out)
+    assert "| 0 | 1.25 |" in told
+    assert "It works." in out.read_text() and "<svg" in out.read_text()
+    assert (tmp_path / "figure.svg").read_text().startswith("<svg")
+    with pytest.raises(Refusal, match="no run of mine is finished"):
+        figure_page("mine", SWEEP, [], out)
+
+
+def test_flags_are_the_command_lines_spelling():
+    given = {"update_hidden": 3, "collapse": False, "x": True, "sizes": (1, 2)}
+    spelled = "--update-hidden 3 --no-collapse --x --sizes 1 2"
+    assert " ".join(flags(given)) == spelled
+
+
+FIGURES = [name for name, made in shipped().items() if makes(made) == "Sweep"]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("scale", ["laptop", "paper"])
+def test_every_figure_asks_for_runs_that_its_experiment_knows(name, scale):
+    sweep = find(name).call({"scale": scale})
+    knows = inspect.signature(find(sweep.experiment).function).parameters
+    assert sweep.runs and sweep.claim
+    assert all(set(arguments) <= set(knows) for arguments in sweep.runs)
+    assert len({json.dumps(arguments) for arguments in sweep.runs}) == len(sweep.runs)
+
+
+@pytest.mark.slow
+def test_a_sweep_of_real_runs_in_two_processes(tmp_path):
+    (tmp_path / "tale.txt").write_bytes(TALE)
+    words = [word[2:].split("=") for word in knobs(generations=2)]
+    arguments = {name: int(value) for name, value in words}
+    arguments |= {"text": str(tmp_path / "tale.txt")}
+    runs = tuple(arguments | {"seed": seed} for seed in (0, 1))
+    sweep = Sweep("evolved_rules.memorise", runs, draw, "It works.")
+    records = carry_out(sweep, tmp_path / "sweep", processes=2, say=lambda line: None)
+    assert [record["seed"] for record in records] == [0, 1]
+    assert "| 1 |" in figure_page("mine", sweep, records, tmp_path / "figure.html")

@@ -32,7 +32,10 @@ def main(
     repeats: int = 5,
     out: Path | None = None,
 ) -> None:
-    """Microseconds per tick and member, all cores; how far from the machine's limit.
+    """Microseconds per tick and member, all cores, and how far from the limits.
+
+    "plain" is the definition, one vmap of `lifetime`; "xla" is the same in chunks of a
+    measured size on one device a core; "native" is the kernel, "one thread" too.
 
     Args:
         sizes: hidden neurons.
@@ -73,7 +76,13 @@ def row_of(n: int, symbols: int, length: int, members: int, repeats: int) -> dic
     def alone(thetas, objective, key):
         return kernels.losses(thetas, learner_of, objective, key, 1)
 
+    @eqx.filter_jit
+    def plain(thetas, objective, key):
+        """The definition: one vmap of whole lives, XLA's own threads."""
+        return jax.vmap(lambda theta: objective(learner_of(theta), (), key)[0])(thetas)
+
     calls = {
+        "plain": lambda: plain(thetas, objective, key),
         "xla": lives(xla),
         "native": lives(native),
         "one": lambda: alone(thetas, objective, key),
@@ -85,12 +94,13 @@ def row_of(n: int, symbols: int, length: int, members: int, repeats: int) -> dic
     return {
         "hidden": n,
         "members": members,
+        "plain us": spent["plain"].wall * micro,
         "xla us": spent["xla"].wall * micro,
         "native us": spent["native"].wall * micro,
-        "ratio": spent["xla"].wall / spent["native"].wall,
-        "xla cpu us": spent["xla"].cpu * micro,
-        "native cpu us": spent["native"].cpu * micro,
-        "cpu ratio": spent["xla"].cpu / spent["native"].cpu,
+        "ticks/s": MICRO / (spent["native"].wall * micro),
+        "plain/native": spent["plain"].wall / spent["native"].wall,
+        "xla/native": spent["xla"].wall / spent["native"].wall,
+        "cpu ratio": spent["plain"].cpu / spent["native"].cpu,
         "one thread us": spent["one"].cpu * micro,
         "KB read": bytes_ / 1024,
         "GB/s": bytes_ / one / 1e9,

@@ -1,12 +1,8 @@
 """The command line: train, resume, eval, report, compare, reproduce, list."""
 
-import contextlib
-import io
 import logging
-import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from plastica.errors import Refusal
 
@@ -26,7 +22,6 @@ plastica: find learning rules, look at them, put them to use
 Every command has a --help; that of an experiment lists its knobs:
   plastica train evolved_rules.memorise --help
 """
-DEFAULT = "evolved_rules.memorise"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -77,30 +72,6 @@ def _command(name: str) -> Callable[[list[str]], int | None]:
     from plastica import commands
 
     return getattr(commands, name if name not in ("eval", "list") else f"{name}_")
-
-
-def parse(shape: Any, words: Sequence[str], prog: str) -> Any:
-    """What tyro makes of the words; an error of theirs as one line."""
-    import tyro
-
-    captured = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(captured):
-            return tyro.cli(shape, args=list(words), prog=prog)
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        raise Refusal(_one_line(captured.getvalue(), prog)) from None
-
-
-def _one_line(box: str, prog: str) -> str:
-    """The first paragraph of tyro's framed message, and its suggestion if any."""
-    lines = [line.strip("│|+ ") for line in box.splitlines()[1:]]
-    text = "\n".join(line if line.strip("─-╰╯") else "" for line in lines).strip()
-    paragraphs = [" ".join(p.split()) for p in re.split(r"\n\s*\n", text)]
-    hints = [p for p in paragraphs[1:] if p.startswith("Perhaps")]
-    said = " ".join([paragraphs[0].rstrip(".") + ".", *hints])
-    return f"{said} See {prog} --help."
 
 
 def _said(what: object, status: int) -> int:

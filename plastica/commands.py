@@ -1,15 +1,14 @@
 """What each command does; everything heavy is imported when it runs."""
 
 import inspect
-import typing
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
 
 from plastica import options
-from plastica.cli import DEFAULT, parse
 from plastica.errors import Refusal
-from plastica.source import Source, again, find, find_shipped, makes, shipped
+from plastica.source import again, find, find_shipped, makes, shipped
+from plastica.words import experiment as named_experiment
+from plastica.words import knobs, parse
 
 
 def train(words: list[str]) -> None:
@@ -17,7 +16,7 @@ def train(words: list[str]) -> None:
     from plastica.run import train as carry_out
     from plastica.saving import load
 
-    source, chosen, arguments = _experiment(words, options.Train, "plastica train")
+    source, chosen, arguments = named_experiment(options.Train, words, "plastica train")
     _set_up(chosen)
     experiment = source.call(arguments)
     if chosen.init_from:
@@ -70,7 +69,7 @@ def eval_(words: list[str]) -> None:
             "evaluate it from Python: plastica.evaluate(learner, task, lives, key)"
         )
     source = find_shipped(made["experiment"])
-    chosen, arguments = _knobs(
+    chosen, arguments = knobs(
         source, options.Evaluate, words[1:], "plastica eval RULE", made["arguments"]
     )
     _set_up(chosen)
@@ -126,7 +125,7 @@ def reproduce(words: list[str]) -> None:
     source = find(words[0])
     if makes(source.function) != "Sweep":
         raise Refusal(f"{source.name} is one experiment: plastica train {source.name}")
-    chosen, arguments = _knobs(
+    chosen, arguments = knobs(
         source, options.Reproduce, words[1:], f"plastica reproduce {source.name}", {}
     )
     sweep = source.call(arguments)
@@ -154,55 +153,6 @@ def list_(words: list[str]) -> None:
 
 def _nothing() -> None:
     """List the experiments and figures."""
-
-
-def _experiment(words, shape, prog) -> tuple[Source, Any, dict[str, Any]]:
-    named = bool(words) and not words[0].startswith("-")
-    source = find(words[0] if named else DEFAULT)
-    if makes(source.function) == "Sweep":
-        raise Refusal(f"{source.name} is many runs: plastica reproduce {source.name}")
-    rest = words[1:] if named else words
-    chosen, arguments = _knobs(source, shape, rest, f"{prog} {source.name}", {})
-    return source, chosen, arguments
-
-
-def _knobs(source: Source, shape, words, prog, defaults):
-    """Options and an experiment's own knobs, from one line."""
-    hints = typing.get_type_hints(source.function, include_extras=True)
-    own = inspect.signature(source.function).parameters.values()
-    import tyro
-
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    knobs = [
-        inspect.Parameter(
-            p.name,
-            keyword,
-            annotation=hints.get(p.name, type(p.default)),
-            default=_as(defaults.get(p.name, p.default)),
-        )
-        for p in own
-    ]
-    shared = inspect.Parameter(
-        "command",
-        keyword,
-        annotation=Annotated[shape, tyro.conf.OmitArgPrefixes],
-        default=shape(),
-    )
-
-    def call(**given):
-        return given
-
-    call.__doc__ = source.function.__doc__
-    call.__signature__ = inspect.Signature([*knobs, shared])  # type: ignore[attr-defined]
-    call.__annotations__ = {p.name: p.annotation for p in [*knobs, shared]}
-    given = parse(call, words, prog)
-    chosen = given.pop("command")
-    return chosen, given
-
-
-def _as(value):
-    """JSON's lists as the tuples that a knob takes."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _set_up(chosen: options.Machine) -> None:

@@ -1,12 +1,13 @@
 """How lives are judged: one number for a learner, to be minimised."""
 
 import abc
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, AbstractRule
@@ -103,13 +104,13 @@ class Lifetime(AbstractObjective):
         return [
             jax.vmap(lambda k, who=who, task=task: self._life(who, task, k))(keys)
             for who, task, keys in zip(
-                self._learners(learner), self.tasks, self._keys(key), strict=True
+                self.learners(learner), self.tasks, self.keys(key), strict=True
             )
         ]
 
     def check(self, learner: AbstractLearner) -> None:
         """Refuse a learner that one of the tasks cannot teach."""
-        for who, task in zip(self._learners(learner), self.tasks, strict=True):
+        for who, task in zip(self.learners(learner), self.tasks, strict=True):
             check(who, task)
 
     @property
@@ -120,13 +121,15 @@ class Lifetime(AbstractObjective):
     def _life(self, learner, task, key):
         return total(lifetime(learner, task, key))[0 if self.judge == "value" else 1]
 
-    def _keys(self, key):
+    def keys(self, key: PRNGKeyArray) -> list[Key[Array, "lives"]]:
+        """The keys of every entry's lives."""
         return [
             jax.random.split(jax.random.fold_in(key, entry), self.lives)
             for entry in range(len(self.tasks))
         ]
 
-    def _learners(self, learner):
+    def learners(self, learner: AbstractLearner) -> Iterator[AbstractLearner]:
+        """The learner as every entry lives it: on that entry's network."""
         for network in self.networks:
             if network is None:
                 yield learner

@@ -31,7 +31,7 @@ def lines(
             fontsize=8,
             color="#555",
         )
-    if log and any((line.get_ydata(orig=False) > 0).any() for line in axes.lines):
+    if log and any((np.asarray(line.get_ydata()) > 0).any() for line in axes.lines):
         axes.set_yscale("log")
     axes.set_xlabel(x)
     axes.set_ylabel(y)

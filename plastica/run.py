@@ -20,6 +20,7 @@ from plastica import machine
 from plastica.errors import Refusal
 from plastica.experiment import Experiment
 from plastica.folder import RunFolder
+from plastica.kernels import library
 from plastica.learner import AbstractLearner, flatten, theta
 from plastica.saving import arrays_of, load
 from plastica.search.population import measured, placed
@@ -132,6 +133,11 @@ def resume(
     run.experiment = dataclasses.replace(experiment, search=search, generations=total)
     key = _key(jax.random.key(experiment.seed), "init")
     like = search.init(experiment.learner, experiment.objective, key)
+    if config.get("engine") == "native" and config.get("kernel") != library.checksum():
+        log.warning(
+            "the native kernel is another build than this run's; the run goes on, and "
+            "agrees with one never stopped until rounding changes a rank"
+        )
     state, generation, seconds = run.folder.restore(like)
     if total < generation:
         raise Refusal(
@@ -293,6 +299,7 @@ def _config(experiment: Experiment, source: dict | None, chunks: dict) -> dict:
         "members": population.members,
         "chunk": population.chunk,
         "engine": population.lived_by(experiment.learner, experiment.objective),
+        "kernel": library.checksum(),
         "chunk_seconds": {str(k): round(v, 5) for k, v in chunks.items()},
         "data": dict(experiment.sources),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -318,8 +325,9 @@ def _key(key, purpose: str):
 
 
 def _plain(value: Any) -> Any:
-    """A Python number."""
-    return np.asarray(value).item()
+    """A Python number, or None for what is none: JSON has no NaN."""
+    number = np.asarray(value).item()
+    return number if math.isfinite(number) else None
 
 
 def _finite(value: Any) -> bool:

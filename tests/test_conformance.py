@@ -21,7 +21,7 @@ K, UNITS = 4, 3
 
 def pmlp_hebb(readout):
     network = Network.layered(K, UNITS, K)
-    rule = PMLPHebb.random(jax.random.key(3), network, scale=0.3)  # answers, if ReLU
+    rule = PMLPHebb.random(jax.random.key(8), network, scale=0.1)  # lively, not wild
     return PMLPHebb(layers=rule.layers, network=network, readout=readout)
 
 

@@ -101,7 +101,7 @@ def close(a, b):
 
 
 # Primes, squares, and numbers whose divisors are far from their roots
-@pytest.mark.parametrize("ticks", [1, 2, 3, 7, 12, 13, 16, 22, 97])
+@pytest.mark.parametrize("ticks", [1, 2, 7, 12, 13, 22, 97])
 def test_live_is_the_python_loop_for_any_number_of_ticks(ticks):
     task = Wave(ticks)
     state, world = birth(LEAKY, task, jax.random.key(0))
@@ -156,11 +156,11 @@ def test_a_life_weighs_its_ticks():
 
 
 def test_the_gradient_is_that_of_the_python_loop():
-    task = Wave(13)
+    task = Wave(7)
     state, world = birth(LEAKY, task, jax.random.key(0))
 
     def loss(gain, lived):
-        losses = lived(Leaky(gain), task, state, world, 13)[2]
+        losses = lived(Leaky(gain), task, state, world, 7)[2]
         if isinstance(losses, list):
             losses = jax.tree.map(lambda *each: jnp.stack(each), *losses)
         return total(losses)[0]

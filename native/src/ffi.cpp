@@ -1,5 +1,7 @@
 // The one call that XLA makes.
 #include <stdexcept>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "plan.hpp"
@@ -12,13 +14,22 @@ namespace {
 
 std::vector<int64_t> list(Sizes span) { return {span.begin(), span.end()}; }
 
+plastica::Cell cell_of(std::string_view name) {
+  if (name == "pmlp") return plastica::Cell::pmlp;
+  if (name == "tanh") return plastica::Cell::tanh;
+  if (name == "relu") return plastica::Cell::relu;
+  throw std::invalid_argument("no update is called " + std::string(name));
+}
+
 ffi::Error lives(ffi::Buffer<ffi::F32> thetas, ffi::Buffer<ffi::S32> symbols,
                  ffi::RemainingArgs edges, ffi::ResultBuffer<ffi::F32> losses,
-                 Sizes sizes, Sizes pairs, Sizes hidden, int64_t state, bool softmax,
-                 int64_t readings, int64_t threads) {
+                 Sizes sizes, Sizes pairs, Sizes hidden, int64_t state,
+                 std::string_view cell, bool softmax, int64_t readings,
+                 int64_t threads) {
   try {
     plastica::Shape shape{list(sizes), list(pairs), list(hidden), state,
-                          softmax ? plastica::Readout::softmax : plastica::Readout::relu};
+                          softmax ? plastica::Readout::softmax : plastica::Readout::relu,
+                          cell_of(cell)};
     std::vector<const float*> weights;
     for (size_t e = 0; e < edges.size() && 2 * e + 1 < pairs.size(); ++e) {
       auto w = edges.get<ffi::Buffer<ffi::F32>>(e);
@@ -70,6 +81,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(plastica_lives, lives,
                                   .Attr<Sizes>("edges")
                                   .Attr<Sizes>("hidden")
                                   .Attr<int64_t>("state")
+                                  .Attr<std::string_view>("cell")
                                   .Attr<bool>("softmax")
                                   .Attr<int64_t>("readings")
                                   .Attr<int64_t>("threads"));

@@ -214,45 +214,66 @@ void listen(const Plan& plan, const Episode& episode, const Layer& layer,
 }
 
 // Hidden units are taken a few at a time: as many as have room in the registers.
-constexpr int AT_ONCE = W == 16 ? 7 : 4;
+constexpr int at_once(Cell cell) {
+  return (W == 16 ? 7 : 4) * (cell == Cell::pmlp ? 1 : 2);
+}
 
-// Theta of one layer, M1 M2 b1 M3 b3, rearranged for `update`: M1 and M2 scaled for
-// `gated` and, group by group, in the order of reading; M3 negated; c = M3 b1 + b3.
-void prepare(const Layer& layer, int64_t n_a, const float* theta, float* out) {
-  const int64_t H = layer.hidden, I = layer.inputs;
-  const float *M1 = theta, *M2 = M1 + H * I, *b1 = M2 + H * I, *M3 = b1 + H,
-              *b3 = M3 + n_a * H;
-  for (int64_t h0 = 0; h0 < H; h0 += AT_ONCE) {
-    const int64_t h1 = h0 + AT_ONCE < H ? h0 + AT_ONCE : H;
+// Theta of one layer (an MLP's W1 W2 b2 go by the names M2 M3 b3) rearranged for
+// `update`: what hidden units read, scaled for `gated` or `tanh` and, group by group, in
+// the order of reading; then M3; then what is added last, c = M3 b1 + b3 or b2.
+void prepare(const Plan& plan, const Layer& layer, const float* theta, float* out) {
+  const bool pmlp = plan.cell == Cell::pmlp;
+  const float scale = plan.cell == Cell::relu ? 1 : 2 * LOG2E;
+  const int64_t H = layer.hidden, I = layer.inputs, n_a = plan.state;
+  const float *M1 = theta, *M2 = pmlp ? M1 + H * I : theta, *b1 = M2 + H * I,
+              *M3 = b1 + H, *b3 = M3 + n_a * H;
+  for (int64_t h0 = 0; h0 < H; h0 += at_once(plan.cell)) {
+    const int64_t end = h0 + at_once(plan.cell), h1 = end < H ? end : H;
+    for (int64_t h = h0; !pmlp && h < h1; ++h) *out++ = scale * b1[h];
     for (int64_t i = 0; i < I; ++i) {
-      for (int64_t h = h0; h < h1; ++h) *out++ = -LOG2E * M1[h * I + i];
-      for (int64_t h = h0; h < h1; ++h) *out++ = -2 * LOG2E * M2[h * I + i];
+      for (int64_t h = h0; pmlp && h < h1; ++h) *out++ = -LOG2E * M1[h * I + i];
+      for (int64_t h = h0; h < h1; ++h) *out++ = scale * M2[h * I + i];
     }
   }
-  for (int64_t c = 0; c < n_a; ++c)
-    for (int64_t h = 0; h < H; ++h) *out++ = -M3[c * H + h];
+  memcpy(out, M3, sizeof(float) * n_a * H);
+  out += n_a * H;
   for (int64_t c = 0; c < n_a; ++c) {
     double constant = b3[c];
-    for (int64_t h = 0; h < H; ++h) constant += double(M3[c * H + h]) * b1[h];
+    for (int64_t h = 0; pmlp && h < H; ++h) constant += double(M3[c * H + h]) * b1[h];
     *out++ = static_cast<float>(constant);
   }
 }
 
-// gated(M1 a, M2 a) of G hidden units, for W neurons.
-template <int G>
+// G hidden units of W neurons: gated(M1 a, M2 a), or f(W1 a + b1). Returns where M ends.
+template <Cell C, int G>
 inline const float* hidden(const float* a, int64_t inputs, int64_t stride, const float* M,
                            vf* product) {
+  constexpr int X = C == Cell::pmlp ? G : 0;
   vf x[G] = {}, y[G] = {};
-  for (int64_t i = 0; i < inputs; ++i, a += stride, M += 2 * G) {
+  if constexpr (!X)
+    for (int g = 0; g < G; ++g) y[g] = all(*M++);
+  for (int64_t i = 0; i < inputs; ++i, a += stride, M += X + G) {
     const vf heard = at(a);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int g = 0; g < G; ++g) {
-      x[g] += heard * M[g];
-      y[g] += heard * M[G + g];
+      if constexpr (X) x[g] += heard * M[g];
+      y[g] += heard * M[X + g];
     }
   }
-#pragma GCC unroll 8
-  for (int g = 0; g < G; ++g) product[g] = gated(x[g], y[g]);
+#pragma GCC unroll 16
+  for (int g = 0; g < G; ++g) {
+    if constexpr (C == Cell::pmlp) product[g] = gated(x[g], y[g]);
+    else product[g] = C == Cell::tanh ? tanh(y[g]) : relu(y[g]);
+  }
+  return M;
+}
+
+// The last ones, G or fewer.
+template <Cell C, int G>
+inline const float* rest(int64_t count, const float* a, int64_t inputs, int64_t stride,
+                         const float* M, vf* product) {
+  if (count == G) return hidden<C, G>(a, inputs, stride, M, product);
+  if constexpr (G > 1) return rest<C, G - 1>(count, a, inputs, stride, M, product);
   return M;
 }
 
@@ -274,38 +295,39 @@ inline void state(const vf* product, int64_t hidden, const float* M3, const floa
   }
 }
 
-// Eq. (3) for W neurons, across lanes; `alive` keeps the padding zero.
-inline void update(const Layer& layer, int64_t n_a, const float* theta, float* a,
-                   vi alive) {
+// The update of W neurons, across lanes; `alive` keeps the padding zero.
+template <Cell C>
+inline void update(const Layer& layer, int64_t n_a, const float* M, float* a, vi alive) {
+  constexpr int MOST = at_once(C);
   const int64_t H = layer.hidden, I = layer.inputs, N = layer.padded;
-  const float *M = theta, *M3 = theta + 2 * H * I, *c = M3 + n_a * H;
   vf product[MOST_HIDDEN];
   int64_t h = 0;
-  for (; h + AT_ONCE <= H; h += AT_ONCE)
-    M = hidden<AT_ONCE>(a, I, N, M, product + h);
-  switch (H - h) {
-    case 1: hidden<1>(a, I, N, M, product + h); break;
-    case 2: hidden<2>(a, I, N, M, product + h); break;
-    case 3: hidden<3>(a, I, N, M, product + h); break;
-    case 4: hidden<4>(a, I, N, M, product + h); break;
-    case 5: hidden<5>(a, I, N, M, product + h); break;
-    case 6: hidden<6>(a, I, N, M, product + h); break;
-  }
+  for (; h + MOST <= H; h += MOST) M = hidden<C, MOST>(a, I, N, M, product + h);
+  const float *M3 = rest<C, MOST - 1>(H - h, a, I, N, M, product + h), *c = M3 + n_a * H;
   int64_t k = 0;
   for (; k + 6 <= n_a; k += 6) state<6>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
   for (; k + 2 <= n_a; k += 2) state<2>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
   for (; k < n_a; ++k) state<1>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
 }
 
+template <Cell C>
 void update(const Layer& layer, int64_t n_a, float* space) {
   const float* theta = space + layer.update;
   float* heard = space + layer.heard;
   int64_t n = 0;
-  for (; n + W <= layer.neurons; n += W) update(layer, n_a, theta, heard + n, ~vi{});
+  for (; n + W <= layer.neurons; n += W) update<C>(layer, n_a, theta, heard + n, ~vi{});
   if (n == layer.neurons) return;
   vi alive{};
   for (int i = 0; n + i < layer.neurons; ++i) alive[i] = -1;
-  update(layer, n_a, theta, heard + n, alive);
+  update<C>(layer, n_a, theta, heard + n, alive);
+}
+
+void update(const Plan& plan, const Layer& layer, float* space) {
+  switch (plan.cell) {
+    case Cell::pmlp: return update<Cell::pmlp>(layer, plan.state, space);
+    case Cell::tanh: return update<Cell::tanh>(layer, plan.state, space);
+    case Cell::relu: return update<Cell::relu>(layer, plan.state, space);
+  }
 }
 
 // Minus the logarithm of p = norm(relu(out) + 0.001), or of softmax(out), at `symbol`.
@@ -338,7 +360,7 @@ void born(const Plan& plan, const Episode& episode, const float* theta, float* s
       memcpy(space + edge.own, episode.start + edge.start,
              sizeof(float) * edge.rows * edge.stride);
   for (const Layer& layer : plan.layers)
-    prepare(layer, plan.state, theta + layer.theta, space + layer.update);
+    prepare(plan, layer, theta + layer.theta, space + layer.update);
 }
 
 bool finite(float x) { return fabsf(x) < INFINITY; }
@@ -359,7 +381,7 @@ void lives(const Plan& plan, const Episode& episode, const Group& group) {
     for (const Layer& layer : plan.layers) {
       for (const Read& read : layer.reads)
         listen(plan, episode, layer, read, group, shown, waits[read.edge]);
-      for (int64_t g = 0; g < group.members; ++g) update(layer, plan.state, group.space[g]);
+      for (int64_t g = 0; g < group.members; ++g) update(plan, layer, group.space[g]);
     }
     shown = episode.symbols[t % episode.length];
     for (int64_t g = 0; g < group.members; ++g) {

@@ -18,7 +18,7 @@ constexpr int64_t WORTH_SHARING = 512 << 10;  // bytes: about a second cache
 
 Plan::Plan(const Shape& shape, int64_t ticks, int64_t width)
     : state(shape.state), theta(0), workspace(0), start(0), width(width), together(1),
-      readout(shape.readout) {
+      readout(shape.readout), cell(shape.cell) {
   const int depth = static_cast<int>(shape.sizes.size());
   require(depth > 0, "a network has at least one layer");
   require(shape.hidden.size() == shape.sizes.size(), "one hidden size per layer");
@@ -80,9 +80,11 @@ Plan::Plan(const Shape& shape, int64_t ticks, int64_t width)
     }
     layer.inputs = row;
     layer.heard = take(layer.inputs * layer.padded);
-    layer.update = take(layer.hidden * (2 * layer.inputs + state) + state);
+    const int64_t matrices = cell == Cell::pmlp ? 2 : 1;  // that a hidden unit reads
+    const int64_t size = layer.hidden * (matrices * layer.inputs + 1 + state) + state;
+    layer.update = take(size);
     layer.theta = theta;
-    theta += layer.hidden * (2 * layer.inputs + 1 + state) + state;
+    theta += size;
     layers.push_back(layer);
   }
 }

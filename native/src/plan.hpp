@@ -18,12 +18,18 @@ constexpr int64_t MOST_EDGES = 256;
 
 enum class Readout { relu, softmax };
 
+// The update network of a layer, from all that a neuron hears, a, to its new state:
+// pmlp: M3 (sigmoid(M1 a) tanh(M2 a) + b1) + b3, Eq. (3);  theta is M1 M2 b1 M3 b3;
+// tanh, relu: W2 f(W1 a + b1) + b2;                        theta is W1 b1 W2 b2.
+enum class Cell { pmlp, tanh, relu };
+
 struct Shape {
   std::vector<int64_t> sizes;              // neurons of each layer, input to output
   std::vector<int64_t> edges;              // post, pre, post, pre, ...
   std::vector<int64_t> hidden;             // hidden units of each layer's update
   int64_t state = 6;                       // n_a, components of a neuron's state
   Readout readout = Readout::relu;
+  Cell cell = Cell::pmlp;                  // of all layers
 };
 
 // One pass over the weights of an edge, at the time when layer `layer` listens.
@@ -64,6 +70,7 @@ struct Plan {
   int64_t state, theta, workspace, start, width;
   int64_t together;                        // members of a group: TOGETHER or 1
   Readout readout;
+  Cell cell;
   std::vector<Layer> layers;
   std::vector<Edge> edges;
 

@@ -87,8 +87,14 @@ constexpr float LOG2E = 1.44269504f;
 
 inline vf exp(vf x) { return exp2(clamp(x * LOG2E, -126.0f, 126.0f)); }
 
-// -sigmoid(u) tanh(v), from x = -log2(e) u and y = -2 log2(e) v, with one division:
-// sigmoid(u) = 1 / (1 + 2^x),  tanh(v) = -(2^y - 1) / (2^y + 1).
+// tanh(v) = (2^y - 1) / (2^y + 1), from y = 2 log2(e) v.
+inline vf tanh(vf y) {
+  const vf b = exp2_minus_1(clamp(y, -30.0f, 30.0f));
+  return b / (b + 2.0f);
+}
+
+// sigmoid(u) tanh(v), from x = -log2(e) u and y = 2 log2(e) v, with one division:
+// sigmoid(u) = 1 / (1 + 2^x).
 inline vf gated(vf x, vf y) {
   const vf a = exp2(clamp(x, -90.0f, 90.0f));
   const vf b = exp2_minus_1(clamp(y, -30.0f, 30.0f));

@@ -9,6 +9,7 @@
 
 #include "plan.hpp"
 
+using plastica::Cell;
 using plastica::Readout;
 using plastica::Shape;
 using Doubles = std::vector<double>;
@@ -33,9 +34,9 @@ struct World {
 };
 
 World world(std::vector<int64_t> sizes, std::vector<int64_t> edges, Readout readout,
-            int64_t length, int64_t readings) {
+            int64_t length, int64_t readings, Cell cell = Cell::pmlp) {
   const std::vector<int64_t> hidden(sizes.size(), 5);
-  World w{{sizes, edges, hidden, 5, readout}, {}, {}, {}, readings};
+  World w{{sizes, edges, hidden, 5, readout, cell}, {}, {}, {}, readings};
   for (size_t e = 0; e < edges.size(); e += 2)
     w.weights.push_back(normal(sizes[edges[e]] * sizes[edges[e + 1]],
                                1 / std::sqrt(float(sizes[edges[e + 1]]))));
@@ -63,6 +64,7 @@ Doubles naive(const World& world, const float* theta) {
     for (size_t end : {size_t{0}, depth - 1})
       for (int64_t i = 0; i < s.sizes[end]; ++i)
         h[end][i * n_a] = t > 0 && world.symbols[(t - 1) % length] == i;
+    const bool pmlp = s.cell == Cell::pmlp;  // or M1 b1 M3 b3 are an MLP's W1 b1 W2 b2
     const float* M1 = theta;
     for (size_t l = 0; l < depth; ++l) {
       const size_t n = s.sizes[l], H = s.hidden[l];
@@ -81,7 +83,7 @@ Doubles naive(const World& world, const float* theta) {
         }
       }
       const size_t I = a[0].size();
-      const float *M2 = M1 + H * I, *b1 = M2 + H * I, *M3 = b1 + H, *b3 = M3 + n_a * H;
+      const float *M2 = pmlp ? M1 + H * I : M1, *b1 = M2 + H * I, *M3 = b1 + H, *b3 = M3 + n_a * H;
       for (size_t i = 0; i < n; ++i) {
         for (size_t c = 0; c < n_a; ++c) h[l][i * n_a + c] = b3[c];
         for (size_t g = 0; g < H; ++g) {
@@ -90,7 +92,9 @@ Doubles naive(const World& world, const float* theta) {
             x += M1[g * I + k] * a[i][k];
             y += M2[g * I + k] * a[i][k];
           }
-          const double product = std::tanh(y) / (1 + std::exp(-x)) + b1[g];
+          const double product = pmlp ? std::tanh(y) / (1 + std::exp(-x)) + b1[g]
+                                 : s.cell == Cell::tanh ? std::tanh(x + b1[g])
+                                                        : std::fmax(x + b1[g], 0);
           for (size_t c = 0; c < n_a; ++c) h[l][i * n_a + c] += M3[c * H + g] * product;
         }
       }
@@ -141,10 +145,11 @@ void compare(const World& w, const char* name) {
   check(worst < 2e-4, name);
 }
 
-void diverge() {  // a life that explodes is NaN from there on, and no trap
-  const World w = world({4, 3, 4}, {0, 1, 1, 0, 1, 1, 1, 2, 2, 1}, Readout::relu, 50, 2);
+void diverge(Cell cell) {  // a life that explodes is NaN from there on, and no trap
+  const World w =
+      world({4, 3, 4}, {0, 1, 1, 0, 1, 1, 1, 2, 2, 1}, Readout::relu, 50, 2, cell);
   const plastica::Plan plan(w.shape, 100, plastica::isa().width);
-  const std::vector<float> thetas = normal(plan.theta, 1e8f);
+  const std::vector<float> thetas = normal(plan.theta, 1e30f);
   std::vector<float> losses(100);
   plastica::live(w.shape, w.pointers.data(), w.symbols.data(), 50, 2, thetas.data(), 1, 1,
                  losses.data());
@@ -176,9 +181,16 @@ int main() {
   compare(world({27, 20, 27}, layered, Readout::relu, 0, 2), "no text");
   compare(world({6}, {0, 0}, Readout::relu, 5, 2), "one layer");
   compare(world({6, 7}, {}, Readout::relu, 5, 2), "no edges");
-  compare(world({5, 3, 9, 2, 5}, {0, 4, 4, 0, 4, 2, 1, 3, 3, 3, 2, 0, 4, 4, 0, 0, 2, 3},
-                Readout::relu, 5, 2), "any edges");
-  compare(world({40, 420, 40}, layered, Readout::relu, 4, 1), "shared weights");
-  diverge();
+  const std::vector<int64_t> any = {0, 4, 4, 0, 4, 2, 1, 3, 3, 3, 2, 0, 4, 4, 0, 0, 2, 3};
+  for (Cell cell : {Cell::pmlp, Cell::tanh, Cell::relu}) {
+    compare(world({5, 3, 9, 2, 5}, any, Readout::relu, 5, 2, cell), "any edges");
+    compare(world({40, 420, 40}, layered, Readout::relu, 4, 1, cell), "shared weights");
+    for (int64_t units = 1; units < 34; ++units) {
+      World w = world({5, 17, 5}, layered, Readout::softmax, 3, 2, cell);
+      w.shape.hidden = {units, 5, 2 * units};
+      compare(w, "hidden units");
+    }
+    diverge(cell);
+  }
   refuse();
 }

@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import hashlib
 import logging
 
 import jax
@@ -40,3 +41,13 @@ def isa() -> str | None:
     """The instruction set that lives use here; None without the library."""
     loaded = library()
     return loaded.plastica_isa().decode() if loaded else None
+
+
+@functools.cache
+def checksum() -> str | None:
+    """SHA-256 of the library's file, which tells its builds apart; None without it."""
+    if library() is None:
+        return None
+    from plastica_native import LIBRARY
+
+    return hashlib.sha256(LIBRARY.read_bytes()).hexdigest()

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.cells import PMLP
+from plastica.cells import MLP, PMLP
 from plastica.kernels.library import TARGET, library, require_library
 from plastica.learner import AbstractLearner, names
 from plastica.lifetime import birth
@@ -20,7 +20,12 @@ from plastica.objective import AbstractObjective, Lifetime
 from plastica.rules.pmlp_hebb import PMLPHebb
 from plastica.tasks.text import Text
 
-PARAMETERS = ("M1", "M2", "b1", "M3", "b3")  # of a layer, in the order of theta
+OF_MLP = ("W1", "b1", "W2", "b2")
+PARAMETERS = {  # of a layer, in the order of theta
+    "pmlp": ("M1", "M2", "b1", "M3", "b3"),
+    "tanh": OF_MLP,
+    "relu": OF_MLP,
+}
 PURPOSES = (0, 1, 2, 3)  # components sent forward and back, and factors of the update
 MOST_HIDDEN = 256
 
@@ -29,16 +34,18 @@ def reason(learner: AbstractLearner, objective: AbstractObjective) -> str | None
     """Why the kernel cannot live these lives; None if it can."""
     if type(learner) is not PMLPHebb:  # a derived one may learn otherwise
         return f"the native kernel lives PMLPHebb only, not {type(learner).__name__}"
-    layers = range(len(learner.layers))
-    order = [f"layers.{layer}.{name}" for layer in layers for name in PARAMETERS]
-    if (
-        not all(type(cell) is PMLP for cell in learner.layers)
-        or names(learner) != order
-    ):
-        return "the native kernel knows updates that are PMLPs, and theta is not"
+    cells = _cells(learner)
+    order = [
+        f"layers.{layer}.{name}"
+        for layer, cell in enumerate(cells)
+        for name in PARAMETERS.get(_kind(cell), ())
+    ]
+    alike = len(cells) == len(learner.layers) and len({*map(_kind, cells)}) == 1
+    if not alike or names(learner) != order:
+        return "the native kernel knows updates that are all PMLPs, or MLPs of one f"
     if learner.synapses or not learner.transposed or learner.components != PURPOSES:
         return "the native kernel knows Hebbian weights, read both ways by Algorithm 1"
-    if max(cell.M1.shape[0] for cell in learner.layers) > MOST_HIDDEN:
+    if max(cell.b1.shape[0] for cell in cells) > MOST_HIDDEN:
         return f"the native kernel's updates have at most {MOST_HIDDEN} hidden units"
     if not isinstance(objective, Lifetime) or objective.judge != "value":
         return 'the native kernel returns `Lifetime` losses with judge="value" only'
@@ -46,7 +53,7 @@ def reason(learner: AbstractLearner, objective: AbstractObjective) -> str | None
     if others:
         return f"the native kernel lives in Text only, not in {', '.join(others)}"
     floats = {str(leaf.dtype) for leaf in jax.tree.leaves(learner)}
-    if floats != {"float32"} or jax.config.jax_enable_x64:
+    if floats != {"float32"} or jax.config.read("jax_enable_x64"):
         return f"the native kernel counts in float32, and this life in {floats}"
     if jax.default_backend() != "cpu":
         return f"the native kernel runs on CPUs, and this is {jax.default_backend()}"
@@ -74,14 +81,15 @@ def losses(
             0,
         )
         for who, task, keys in zip(
-            objective._learners(template),
+            objective.learners(template),
             objective.tasks,
-            objective._keys(key),
+            objective.keys(key),
             strict=True,
         )
     ]
-    pairs = zip(objective.weights, means, strict=True)
-    return sum(weight * mean for weight, mean in pairs) / sum(objective.weights)
+    weighted = zip(objective.weights, means, strict=True)
+    total = sum((weight * mean for weight, mean in weighted), jnp.zeros(()))
+    return total / sum(objective.weights)
 
 
 def surprisals(
@@ -97,7 +105,7 @@ def surprisals(
     """
     require_library()
     state, world = birth(learner, task, key)
-    network = learner.network
+    network, cells = learner.network, _cells(learner)
     call = jax.ffi.ffi_call(
         TARGET, jax.ShapeDtypeStruct((len(thetas), task.ticks), jnp.float32)
     )
@@ -107,8 +115,9 @@ def surprisals(
         *state.w,
         sizes=np.array(network.sizes, np.int64),
         edges=np.array(network.edges, np.int64).reshape(-1),
-        hidden=np.array([cell.b1.shape[0] for cell in learner.layers], np.int64),
-        state=np.int64(learner.layers[0].b3.shape[0]),
+        hidden=np.array([cell.b1.shape[0] for cell in cells], np.int64),
+        state=np.int64(cells[0].outputs),
+        cell=_kind(cells[0]),
         softmax=learner.readout == "softmax",
         readings=np.int64(task.readings),
         threads=np.int64(threads or threads_per_device()),
@@ -118,6 +127,15 @@ def surprisals(
 def threads_per_device() -> int:
     """The processor's cores, shared among JAX's devices."""
     return max(cores() // jax.local_device_count(), 1)
+
+
+def _cells(learner: PMLPHebb) -> list[PMLP | MLP]:
+    """The layers' updates, less those of a class that the kernel does not know."""
+    return [cell for cell in learner.layers if type(cell) is PMLP or type(cell) is MLP]
+
+
+def _kind(cell: PMLP | MLP) -> str:
+    return cell.f if isinstance(cell, MLP) else "pmlp"
 
 
 def _life(thetas, learner, task, key, threads):

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import logging
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 
 from plastica import kernels
 from plastica.baselines.recurrent import Recurrent
+from plastica.cells import SplitLSTM
 from plastica.errors import Refusal
 from plastica.kernels import library
 from plastica.kernels.native import surprisals
@@ -24,6 +26,7 @@ from plastica.lifetime import birth, lifetime
 from plastica.network import Network
 from plastica.objective import Entry, Lifetime
 from plastica.rules import PMLPHebb
+from plastica.rules.pmlp_hebb import Forms
 from plastica.tasks.text import Text
 
 pytestmark = pytest.mark.skipif(
@@ -40,6 +43,8 @@ LIVES = {
     "letters": (Network.layered(27, 20, 27), 100, "relu", 0.1),
     "any edges": (Network((9, 8, 9), ANY_EDGES), 100, "softmax", 0.05),
     "shared weights": (Network.layered(27, 400, 27), 20, "relu", 0.05),
+    "tanh": (Network.layered(9, 20, 9), 100, "softmax", 0.05, "tanh"),
+    "ReLU": (Network.layered(9, 17, 9), 100, "softmax", 0.05, "relu"),
 }
 MORE_LIVES = {
     "softmax": (Network.layered(27, 17, 27), 100, "softmax", 0.1),
@@ -49,37 +54,47 @@ MORE_LIVES = {
     "one layer": (Network((6,), ((0, 0),)), 100, "relu", 0.1),
     "no edges": (Network((5, 7, 5), ()), 100, "relu", 0.3),
     "bytes": (Network.layered(259, 9, 259), 20, "softmax", 0.05),
+    "tanh, any edges": (Network((9, 8, 9), ANY_EDGES), 100, "softmax", 0.05, "tanh"),
+    "tanh, hundred": (Network.layered(27, 100, 27), 100, "relu", 0.05, "tanh"),
+    "ReLU, shared weights": (Network.layered(27, 400, 27), 20, "softmax", 0.05, "relu"),
+    "ReLU, deep": (Network.layered(16, 15, 17, 16), 100, "softmax", 0.05, "relu"),
 }
 slowly = [pytest.param(name, marks=pytest.mark.slow) for name in MORE_LIVES]
 
 
-def posed(network, length, readout, scale, readings=2):
-    """Thetas, a rule, its passage, and a key."""
+def posed(network, length, readout, scale, neuron="pmlp", readings=2):
+    """Thetas, a rule, its passage, a key, and lives of thetas on both engines."""
     symbols = network.sizes[0]
     text = np.random.default_rng(1).integers(0, symbols, 500)
-    rule = PMLPHebb.zeros(network, readout=readout)
+    rule = PMLPHebb.zeros(network, readout=readout, forms=Forms(neuron=neuron))
     vector, learner_of = flatten(rule)
-    thetas = scale * jax.random.normal(jax.random.key(3), (MEMBERS, vector.size))
     task = Text(jnp.asarray(text), symbols, length, readings)
+    key = jax.random.key(7)
+
+    @jax.jit
+    @jax.vmap
+    def on_xla(theta):
+        return lifetime(learner_of(theta), task, key).value
+
+    @functools.partial(jax.jit, static_argnames="threads")
+    def natively(thetas, threads=2):
+        return surprisals(thetas, rule, task, key, threads)
+
     return SimpleNamespace(
         rule=rule,
         learner_of=learner_of,
-        thetas=thetas,
+        thetas=scale * jax.random.normal(jax.random.key(3), (MEMBERS, vector.size)),
         task=task,
-        key=jax.random.key(7),
+        key=key,
+        on_xla=on_xla,
+        natively=natively,
     )
 
 
-def on_xla(p):
-    def one(theta):
-        return lifetime(p.learner_of(theta), p.task, p.key).value
-
-    return np.asarray(jax.jit(jax.vmap(one))(p.thetas))
-
-
-def natively(p, threads=2):
-    call = jax.jit(lambda thetas: surprisals(thetas, p.rule, p.task, p.key, threads))
-    return np.asarray(call(p.thetas))
+@functools.cache
+def life(name):
+    """One of the lives above, compiled once for all tests."""
+    return posed(*(LIVES | MORE_LIVES)[name])
 
 
 def in_float64(p):
@@ -116,8 +131,8 @@ def in_float64(p):
 
 @functools.cache
 def witnesses(name):
-    p = posed(*(LIVES | MORE_LIVES)[name])
-    return p, on_xla(p), in_float64(p)
+    p = life(name)
+    return np.asarray(p.on_xla(p.thetas)), in_float64(p)
 
 
 def rms(error):
@@ -130,8 +145,8 @@ def test_errs_no_more_than_xla(name, isa, monkeypatch):
     monkeypatch.setenv("PLASTICA_NATIVE_ISA", isa)
     if library.isa() != isa:
         pytest.skip(f"this machine has no {isa}")
-    p, xla, exact = witnesses(name)
-    native = natively(p)
+    p, (xla, exact) = life(name), witnesses(name)
+    native = np.asarray(p.natively(p.thetas))
     assert native.shape == (MEMBERS, p.task.ticks)
     of_xla, of_native = rms(xla - exact), rms(native - exact)
     calm = (of_xla < CHAOS) & (of_native < CHAOS)
@@ -141,18 +156,22 @@ def test_errs_no_more_than_xla(name, isa, monkeypatch):
     np.testing.assert_allclose(native[:, few], exact[:, few], atol=1e-4)
 
 
-def test_reports_the_same_members_as_diverged():
-    p = posed(Network.layered(27, 20, 27), 50, "relu", 0.3)
-    p.thetas = p.thetas * jnp.logspace(3, 14, MEMBERS)[:, None]  # floats overflow
-    native, xla = natively(p), on_xla(p)
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("letters", 3, 14), ("tanh", 3, 36), ("ReLU", 0, 4)]
+)
+def test_reports_the_same_members_as_diverged(name, least, most):
+    p = life(name)
+    thetas = p.thetas * jnp.logspace(least, most, MEMBERS)[:, None]  # floats overflow
+    native, xla = p.natively(thetas), p.on_xla(thetas)
     lost, lost_on_xla = (~np.isfinite(x).all(1) for x in (native, xla))
     assert 0 < lost.sum() < MEMBERS
     assert np.sum(lost != lost_on_xla) <= 1  # at the edge
 
 
 def test_threads_change_nothing():
-    p = posed(*LIVES["letters"])
-    np.testing.assert_array_equal(natively(p, 1), natively(p, 5))
+    p = life("letters")
+    few, many = p.natively(p.thetas), p.natively(p.thetas, threads=5)
+    np.testing.assert_array_equal(few, many)
 
 
 @pytest.mark.parametrize("entries", [1, pytest.param(2, marks=pytest.mark.slow)])
@@ -182,7 +201,7 @@ def test_judges_as_the_objective_does(entries):
 
 
 def test_says_why_it_does_not_fit():
-    p = posed(*LIVES["letters"])
+    p = life("letters")
     fits = Lifetime.of(p.task)
     assert kernels.reason(p.rule, fits) is None
     assert "judge" in kernels.reason(p.rule, Lifetime.of(p.task, judge="miss"))
@@ -192,6 +211,12 @@ def test_says_why_it_does_not_fit():
     assert "both ways" in kernels.reason(blind, fits)
     shared = dataclasses.replace(p.rule, components=(0, 0, 0, 0))
     assert "both ways" in kernels.reason(shared, fits)
+    for name in ("tanh", "ReLU"):
+        assert kernels.reason(life(name).rule, fits) is None
+    layers = life("tanh").rule.layers
+    for odd in (life("ReLU").rule.layers[2], SplitLSTM.zeros(2, 6), p.rule.layers[2]):
+        mixed = dataclasses.replace(life("tanh").rule, layers=(*layers[:2], odd))
+        assert "all PMLPs, or MLPs" in kernels.reason(mixed, fits)
     half = jax.tree.map(lambda a: a.astype(jnp.bfloat16), p.rule)
     assert "float32" in kernels.reason(half, fits)
 
@@ -199,7 +224,7 @@ def test_says_why_it_does_not_fit():
 def test_is_missed_once(monkeypatch, caplog):
     monkeypatch.setitem(__import__("sys").modules, "plastica_native", None)
     library.library.cache_clear()
-    p = posed(*LIVES["letters"])
+    p = life("letters")
     with caplog.at_level(logging.INFO, "plastica"):
         assert "not installed" in kernels.reason(p.rule, Lifetime.of(p.task))
         kernels.reason(p.rule, Lifetime.of(p.task))
@@ -210,10 +235,18 @@ def test_is_missed_once(monkeypatch, caplog):
 
 
 def test_refuses_symbols_that_do_not_fit():
-    p = posed(*LIVES["letters"])
-    p.task = Text(p.task.text + 20, 27, 100, 2)
+    p = life("letters")
+    task = Text(p.task.text + 20, 27, 100, 2)
     with pytest.raises(jax.errors.JaxRuntimeError, match="symbol"):
-        natively(p)
+        np.asarray(surprisals(p.thetas, p.rule, task, p.key))
+
+
+def test_library_has_a_checksum(monkeypatch):
+    assert re.fullmatch("[0-9a-f]{64}", library.checksum())
+    monkeypatch.setattr(library, "library", lambda: None)
+    library.checksum.cache_clear()
+    assert library.checksum() is None
+    library.checksum.cache_clear()
 
 
 @pytest.mark.slow

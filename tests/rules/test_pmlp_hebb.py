@@ -56,7 +56,7 @@ CASES = [
     *[("depth 4", "relu", deviation) for deviation in (0.1, 0.5)],
     *[("skips and loops", "relu", deviation) for deviation in (0.1, 0.5)],
 ]
-WHOLE = [case for case in CASES if case[0] in ("letters", "one way")]
+WHOLE = [case for case in CASES if case[0] == "letters"]
 
 
 def naive_life(rule, weights, symbols):
@@ -293,8 +293,8 @@ def test_theta_is_named_as_in_the_paper_and_counts_1096():
 
 
 def test_a_newborn_is_at_rest_with_weights_of_variance_one_over_n_pre():
-    network = Network.layered(27, 400, 27)
-    state = PMLPHebb.zeros(network).init(jax.random.key(0), jnp.zeros(27))
+    network = Network.layered(100, 300)
+    state = PMLPHebb.zeros(network).init(KEY, jnp.zeros(100))
     assert all(np.all(layer == 0) for layer in state.h)
     for (post, pre), w in zip(network.edges, state.w, strict=True):
         assert w.shape == (network.sizes[post], network.sizes[pre])

@@ -29,7 +29,7 @@ def memorise(
     update_hidden: knobs.UpdateHidden = 14,
     readout: knobs.Readout = "relu",
     population: knobs.Members = 128,
-    generations: knobs.Generations = 3_000,
+    generations: knobs.Generations = 4_000,
     lives: knobs.Lives = 1,
     every: knobs.Every = 50,
     engine: knobs.Engine = "auto",

@@ -43,8 +43,8 @@ LIVES = {
     "letters": (Network.layered(27, 20, 27), 100, "relu", 0.1),
     "any edges": (Network((9, 8, 9), ANY_EDGES), 100, "softmax", 0.05),
     "shared weights": (Network.layered(27, 400, 27), 20, "relu", 0.05),
-    "tanh": (Network.layered(9, 20, 9), 100, "softmax", 0.05, "tanh"),
-    "ReLU": (Network.layered(9, 17, 9), 100, "softmax", 0.05, "relu"),
+    "tanh": (Network.layered(9, 20, 9), 100, "softmax", 0.1, "tanh"),
+    "ReLU": (Network.layered(9, 17, 9), 100, "softmax", 0.07, "relu"),
 }
 MORE_LIVES = {
     "softmax": (Network.layered(27, 17, 27), 100, "softmax", 0.1),
@@ -54,10 +54,10 @@ MORE_LIVES = {
     "one layer": (Network((6,), ((0, 0),)), 100, "relu", 0.1),
     "no edges": (Network((5, 7, 5), ()), 100, "relu", 0.3),
     "bytes": (Network.layered(259, 9, 259), 20, "softmax", 0.05),
-    "tanh, any edges": (Network((9, 8, 9), ANY_EDGES), 100, "softmax", 0.05, "tanh"),
+    "tanh, any edges": (Network((9, 8, 9), ANY_EDGES), 100, "softmax", 0.1, "tanh"),
     "tanh, hundred": (Network.layered(27, 100, 27), 100, "relu", 0.05, "tanh"),
     "ReLU, shared weights": (Network.layered(27, 400, 27), 20, "softmax", 0.05, "relu"),
-    "ReLU, deep": (Network.layered(16, 15, 17, 16), 100, "softmax", 0.05, "relu"),
+    "ReLU, deep": (Network.layered(16, 15, 17, 16), 100, "softmax", 0.07, "relu"),
 }
 slowly = [pytest.param(name, marks=pytest.mark.slow) for name in MORE_LIVES]
 

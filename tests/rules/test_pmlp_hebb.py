@@ -39,7 +39,9 @@ KEY = jax.random.key(0)
 
 def drawn(network, deviation, seed=0):
     """A rule with theta from N(0, deviation^2), in the default precision."""
-    return PMLPHebb.random(jax.random.key(seed), network, scale=deviation)
+    zero, rule_of = flatten(PMLPHebb.zeros(network))
+    theta = np.random.default_rng(seed).normal(0, deviation, zero.size)
+    return rule_of(jnp.asarray(theta, zero.dtype))
 
 
 def passage(symbols, length, readings, seed=0):

@@ -83,7 +83,8 @@ Doubles naive(const World& world, const float* theta) {
         }
       }
       const size_t I = a[0].size();
-      const float *M2 = pmlp ? M1 + H * I : M1, *b1 = M2 + H * I, *M3 = b1 + H, *b3 = M3 + n_a * H;
+      const float *M2 = pmlp ? M1 + H * I : M1, *b1 = M2 + H * I, *M3 = b1 + H,
+                  *b3 = M3 + n_a * H;
       for (size_t i = 0; i < n; ++i) {
         for (size_t c = 0; c < n_a; ++c) h[l][i * n_a + c] = b3[c];
         for (size_t g = 0; g < H; ++g) {

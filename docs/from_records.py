@@ -17,8 +17,9 @@ from plastica.source import find
 from plastica.sweep import Record, read_records
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("README.md", "docs/results/evolved_rules.md")
+DOCUMENTS = ("README.md", "docs/results/evolved_rules.md", "docs/performance.md")
 RECORDS = ROOT / "results" / "evolved_rules"
+MEASURED = ROOT / "results" / "performance"
 BLOCK = re.compile(r"(<!-- from (\w+) -->\n).*?(<!-- end -->)", re.S)
 
 
@@ -47,6 +48,43 @@ def figure2_left() -> str:
     """The sweep's table."""
     sweep = find("evolved_rules.figure2_left").call({})
     return sweep.draw(read_records(RECORDS / "figure2_left.jsonl"))[0].markdown()
+
+
+def machine() -> str:
+    """Where the benchmarks ran."""
+    where = read_records(MEASURED / "lifetime.jsonl")[0]["machine"]
+    versions = ", ".join(f"{name} {v}" for name, v in where["versions"].items())
+    return f"{where['processor']}, {where['cores']} cores, {where['isa']}; {versions}."
+
+
+def lives() -> str:
+    """Lives of 27 letters."""
+    return _measured("lifetime", "a life of PMLPHebb, 27 symbols")
+
+
+def lives_of_bytes() -> str:
+    """Lives of 256 symbols."""
+    return _measured("lifetime", "a life of PMLPHebb, 256 symbols")
+
+
+def generations() -> str:
+    """Whole generations."""
+    return _measured("generation")
+
+
+def growth() -> str:
+    """Exponents."""
+    return _measured("scaling")
+
+
+def memory() -> str:
+    """Peak memory."""
+    return _measured("memory")
+
+
+def learners() -> str:
+    """Every learner on XLA."""
+    return _measured("learners")
 
 
 def pictures() -> dict[str, str]:
@@ -88,6 +126,25 @@ def main(words: list[str]) -> int:
         for name, svg in pictures().items():
             (ROOT / "docs" / "pictures" / name).write_text(svg)
     return 1 if stale and "--check" in words else 0
+
+
+def _measured(file: str, title: str | None = None) -> str:
+    """The rows of one benchmark as a table."""
+    told = ("benchmark", "machine")
+    rows = [
+        {name: value for name, value in row.items() if name not in told}
+        for row in read_records(MEASURED / f"{file}.jsonl")
+        if title in (None, row["benchmark"])
+    ]
+    head = f"| {' | '.join(rows[0])} |\n" + "| --- " * len(rows[0]) + "|"
+    lines = (" | ".join(map(_short, row.values())) for row in rows)
+    return "\n".join([head, *(f"| {line} |" for line in lines)])
+
+
+def _short(value) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _oz() -> list[Record]:

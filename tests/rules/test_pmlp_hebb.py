@@ -44,6 +44,16 @@ def drawn(network, deviation, seed=0):
     return rule_of(jnp.asarray(theta, zero.dtype))
 
 
+def newborn(network):
+    """Activations at zero, six a neuron, and random weights; quicker than `init`."""
+    rng = np.random.default_rng(1)
+    w = [
+        rng.normal(size=(network.sizes[i], network.sizes[j])) for i, j in network.edges
+    ]
+    h = [jnp.zeros((size, 6)) for size in network.sizes]
+    return PMLPHebbState(tuple(h), tuple(jnp.asarray(a / a.shape[1] ** 0.5) for a in w))
+
+
 def passage(symbols, length, readings, seed=0):
     """A random text that is one passage long."""
     text = np.random.default_rng(seed).integers(0, symbols, length)
@@ -118,7 +128,7 @@ def setting(name, readout, deviation):
     network = NETWORKS[name]
     task = passage(network.sizes[-1], TICKS // 2, readings=2)
     rule = replace(drawn(network, deviation), readout=readout)
-    born, world = birth(rule, task, jax.random.key(1))
+    born, world = newborn(network), task.init(KEY)
     with jax.enable_x64(True):
         rule, born = jax.tree.map(lambda a: a.astype(np.float64), (rule, born))
     text = [int(symbol) for symbol in task.text]
@@ -241,13 +251,13 @@ class Untold(PMLPHebb):
 
 
 def evolved(kind):
-    """The loss on 160 new passages after 150 generations of SNES; 27 symbols."""
+    """The loss on 160 new passages after 100 generations of SNES; 27 symbols."""
     text = jnp.asarray(np.random.default_rng(0).integers(0, 27, 2_000))
     objective = Lifetime.of(Text(text, 27, length=4, readings=2), lives=16)
     search = SNES(Population(32, engine="xla"))
     rule = kind.zeros(Network.layered(27, 27))
     state = placed(search.init(rule, objective, jax.random.key(0)))
-    for generation in range(150):
+    for generation in range(100):
         state, _ = search.generation(state, objective, jax.random.key(generation))
     at_the_mean = state._replace(log_sigma=state.log_sigma - 20)
     keys = jax.random.split(jax.random.key(1_000), 10)
@@ -323,9 +333,10 @@ def gradient(theta, rule, task, key):
 
 
 def test_a_meta_gradient_vanishes_at_zeros_and_not_at_random():
-    rule, task, key = PMLPHebb.zeros(PAIR), passage(5, 10, readings=2), KEY
+    loop = Network((5,), ((0, 0),))
+    rule, task, key = PMLPHebb.zeros(loop), passage(5, 10, readings=2), KEY
     zero = flatten(rule)[0]
-    thetas = [flatten(drawn(PAIR, 0.1, seed))[0] for seed in range(7)]
+    thetas = [flatten(drawn(loop, 0.1, seed))[0] for seed in range(7)]
     at = jax.jit(jax.vmap(lambda theta: gradient(theta, rule, task, key)))
     norms = np.linalg.norm(at(jnp.stack([zero, *thetas])), axis=1)
     assert np.all(np.isfinite(norms))
@@ -397,7 +408,7 @@ def test_an_unknown_readout_is_refused():
 
 def test_the_symbol_is_shown_to_the_output_layer_and_nothing_else_is_touched():
     rule = drawn(SMALL, 0.3)
-    state = jax.tree.map(jnp.ones_like, rule.init(KEY, jnp.zeros(5)))
+    state = jax.tree.map(jnp.ones_like, newborn(SMALL))
     target = jnp.eye(5)[3]
     told = Feedback(target, jnp.zeros(()), jnp.bool_(True), jnp.bool_(False))
     after = rule.learn(state, told)

@@ -48,7 +48,8 @@ def test_100_generations_are_those_of_evosax():
         params = theirs.default_params.replace(std_init=0.1, lr_std_init=0.1)
         state = theirs.init(jax.random.key(0), jnp.zeros(size), params)
         mu, log_sigma = flatten(origin(size))[0], jnp.full(size, jnp.log(0.1))
-        for key in jax.random.split(jax.random.key(1), 100):
+        for generation in range(100):
+            key = jax.random.key(generation)
             population, state = theirs.ask(key, state, params)
             losses = heights(population)
             s = (population - state.mean) / state.std

@@ -7,7 +7,7 @@ import pytest
 
 from plastica.data import ALPHABETS, Corpus
 from plastica.errors import Refusal
-from plastica.lifetime import birth, live, total
+from plastica.lifetime import lifetime, total
 from plastica.network import Network
 from plastica.rules import PMLPHebb
 from plastica.tasks import Text
@@ -83,10 +83,9 @@ def test_log_probabilities_stand_as_they_are():
 
 def test_weights_sum_to_one_in_any_life():
     rule = PMLPHebb.zeros(Network.layered(3, 2, 3))
-    for task in (Text(ABCD, 3, 3, 1), Text(ABCD, 3, 3, 2)):
-        losses = live(rule, task, *birth(rule, task, jax.random.key(0)), task.ticks)[2]
-        assert np.sum(losses.weight) == pytest.approx(1)
-        assert total(losses)[0] == pytest.approx(np.log(3))
+    losses = lifetime(rule, Text(ABCD, 3, length=3, readings=2), jax.random.key(0))
+    assert np.sum(losses.weight) == pytest.approx(1)
+    assert total(losses)[0] == pytest.approx(np.log(3))
 
 
 def test_every_start_is_as_likely_as_any_other():

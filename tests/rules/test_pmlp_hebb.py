@@ -131,7 +131,7 @@ def setting(name, readout, deviation):
     born, world = newborn(network), task.init(KEY)
     with jax.enable_x64(True):
         rule, born = jax.tree.map(lambda a: a.astype(np.float64), (rule, born))
-    text = [int(symbol) for symbol in task.text]
+    text = np.asarray(task.text).tolist()
     return rule, task, born, world, naive_life(rule, born.w, text * 2)
 
 
@@ -172,7 +172,7 @@ def test_the_naive_life_is_the_one_that_its_author_wrote():
     rule, task, born, _, (h, w, p) = setting("one way", "softmax", 0.1)
     theta = [jax.tree.map(np.asarray, vars(cell)) for cell in rule.layers]
     weights = dict(zip(rule.network.edges, born.w, strict=True))
-    symbols = [-1, *map(int, task.text), *map(int, task.text)][:TICKS]
+    symbols = [-1, *(np.asarray(task.text).tolist() * 2)][:TICKS]
     own = naive.life(theta, rule.network.sizes, weights, symbols, "softmax")
     np.testing.assert_array_equal(own["p"], p)
     np.testing.assert_array_equal(own["w"][1, 0], w[0][-1])

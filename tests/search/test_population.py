@@ -17,7 +17,7 @@ from plastica.rules import PMLPHebb
 from plastica.search import SNES, MetaGradient, OpenAIES, Population, optimiser
 from plastica.search.population import measured, placed
 from plastica.tasks import Text
-from tests.search.points import Bowl, Counted, bowl, origin
+from tests.search.points import Bowl, Counted, Point, bowl, height, origin
 
 KEY = jax.random.key(0)
 MU, POINT_OF = flatten(origin())
@@ -29,15 +29,19 @@ def lives(population):
     return jax.jit(lambda a, b, c: population.live(a, POINT_OF, counted, b, c))
 
 
+def around(population):
+    rng = np.random.default_rng(0)
+    return jnp.asarray(0.1 * rng.normal(size=(population.members, MU.size)))
+
+
 def losses(population):
     """Losses and carries of a population around the origin."""
-    thetas = 0.1 * population.noise(KEY, MU.size)
-    return lives(population)(thetas, jnp.arange(population.members), KEY)
+    carries = jnp.arange(population.members)
+    return lives(population)(around(population), carries, KEY)
 
 
 def by_hand(population):
-    thetas = 0.1 * population.noise(KEY, MU.size)
-    return [float(bowl()(POINT_OF(theta), (), KEY)[0]) for theta in thetas]
+    return [height(Point(theta)) for theta in around(population)]
 
 
 @pytest.mark.parametrize("chunk", [None, 4, 100])

@@ -26,12 +26,8 @@ class Loss(NamedTuple):
 class AbstractTask(eqx.Module):
     """A world with a length of life and kinds of feedback ("target", "reward")."""
 
+    ticks: eqx.AbstractVar[int]
     gives: eqx.AbstractClassVar[frozenset[str]]
-
-    @property
-    @abc.abstractmethod
-    def ticks(self) -> int:
-        """How long a life is."""
 
     @abc.abstractmethod
     def init(self, key: PRNGKeyArray) -> World:

@@ -1,5 +1,7 @@
 """What all tests share: shapes checked, no rank promoted, two pretended devices."""
 
+import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +19,20 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # method at a time
 checked = beartype(conf=BeartypeConf(hint_overrides=FrozenDict({Self: Any})))
 install_import_hook("plastica", f"{__name__}.checked")
+
+
+class Unchecked(PathFinder):
+    """Finds what tyro reads as users have it: it cannot read a function so wrapped."""
+
+    modules = ("plastica.cli", "plastica.commands", "plastica.words")
+
+    @classmethod
+    def find_spec(cls, fullname, path=None, target=None):
+        found = super().find_spec if fullname in cls.modules else None
+        return found and found(fullname, path, target)
+
+
+sys.meta_path.insert(0, Unchecked)
 
 hypothesis.settings.register_profile("plastica", deadline=None)
 hypothesis.settings.load_profile("plastica")

@@ -60,7 +60,7 @@ class CMAES(AbstractSearch):
         self, state: CMAESState, objective: AbstractObjective, key: PRNGKeyArray
     ) -> tuple[CMAESState, Metrics]:
         """Asks pycma for members, lives them, and tells it their losses."""
-        strategy = state.strategy or self._awake(state)
+        strategy = self._awake(state)
         asked = strategy.ask()
         thetas = jnp.asarray(np.stack(asked), flatten(state.start)[0].dtype)
         losses, carries = _live(
@@ -76,12 +76,14 @@ class CMAES(AbstractSearch):
 
     def best(self, state: CMAESState) -> AbstractLearner:
         """The learner at the mean."""
-        strategy = state.strategy or self._awake(state)
+        strategy = self._awake(state)
         mu, learner_of = flatten(state.start)
         return learner_of(jnp.asarray(strategy.mean, mu.dtype))
 
     def _awake(self, state):
-        """A pycma object that has been told all that is recorded."""
+        """A pycma object that has been told what the state says, and no more."""
+        if state.strategy and state.strategy.told == len(state.told):
+            return state.strategy
         strategy = _Strategy(
             np.asarray(flatten(state.start)[0], np.float64),
             self.sigma,
@@ -101,6 +103,7 @@ class _Strategy:
         with _generator_kept():
             self._cma = cma.CMAEvolutionStrategy(mean, sigma, options)
             self._random = np.random.get_state()
+        self.told = 0
 
     @property
     def mean(self):
@@ -115,6 +118,7 @@ class _Strategy:
 
     def tell(self, asked, losses):
         self._own(lambda: self._cma.tell(asked, list(losses)))
+        self.told += 1
 
     def _own(self, act):
         with _generator_kept():

@@ -47,7 +47,11 @@ class Population(eqx.Module):
     ) -> Carry:
         """The lives of all members before the first generation."""
         keys = jax.random.split(key, self.members)
-        return jax.vmap(lambda own: objective.init(learner, own))(keys)
+        carries = jax.vmap(lambda own: objective.init(learner, own))(keys)
+        devices = len(jax.devices())
+        if devices == 1 or self.members % devices:
+            return carries
+        return jax.device_put(carries, NamedSharding(_mesh(), MEMBERS))
 
     def noise(self, key: PRNGKeyArray, size: int) -> Float[Array, "members theta"]:
         """Standard normal; a member's own does not depend on where it is computed."""
@@ -149,12 +153,15 @@ def placed(tree):
     """A pytree with its arrays on all devices, where a generation leaves them.
 
     Otherwise the second generation, finding them elsewhere than the first, compiles
-    anew.
+    anew. Arrays that are spread over devices already stay so.
     """
     if len(jax.devices()) == 1:
         return tree
     everywhere = NamedSharding(_mesh(), PartitionSpec())
-    arrays, rest = eqx.partition(tree, lambda leaf: isinstance(leaf, jax.Array))
+    arrays, rest = eqx.partition(
+        tree,
+        lambda leaf: isinstance(leaf, jax.Array) and len(leaf.sharding.device_set) == 1,
+    )
     return eqx.combine(jax.device_put(arrays, everywhere), rest)
 
 

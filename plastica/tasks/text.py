@@ -64,7 +64,9 @@ class Text(AbstractTask):
         """Passages of the "training", "validation" or "test" part of a corpus."""
         text = jnp.asarray(corpus.part(part))
         symbols = corpus.alphabet.size
-        return cls(text=text, symbols=symbols, length=length, readings=readings)
+        return cls(  # type: ignore[call-arg]
+            text=text, symbols=symbols, length=length, readings=readings
+        )
 
     @property
     def ticks(self) -> int:

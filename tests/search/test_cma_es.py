@@ -61,9 +61,6 @@ def test_the_mean_can_be_had_from_the_arrays_alone(search):
     assert same(search.best(asleep(state)), search.best(state))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="pycma's object is shared by the state before and after"
-)
 def test_a_generation_does_not_change_the_state_that_it_was_given(search):
     state, _ = gone(search, 3)
     key = jax.random.key(7)

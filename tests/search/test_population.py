@@ -117,9 +117,6 @@ def test_ten_generations_are_traced_and_compiled_once(name, caplog):
     compiled_once(SEARCHES[name], bowl(), caplog)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="carries come back spread over devices, and `placed` copies"
-)
 def test_lives_that_go_on_are_compiled_once_too(two_devices, caplog):
     compiled_once(SEARCHES["SNES"], bowl(kind=Counted), caplog)
 

@@ -161,7 +161,7 @@ def _carry_out(run, state, generation, seconds, display):
             display.end()
     if received:
         raise Interrupted(75 if received[0] == signal.SIGTERM else 130, run.path)
-    run.folder.save_rule(run.best(), _made(run, loop.best))
+    run.folder.save_rule(run.best(), _made(run, _plain(loop.best)))
     return run
 
 
@@ -307,7 +307,7 @@ def _config(experiment: Experiment, source: dict | None, chunks: dict) -> dict:
     }
 
 
-def _made(run: Run, score: float) -> dict:
+def _made(run: Run, score: float | None) -> dict:
     config = run.folder.config()
     told = ("source", "data", "versions", "commit")
     return {"eval/loss": score} | {name: config.get(name) for name in told}

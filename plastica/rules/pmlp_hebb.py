@@ -49,7 +49,13 @@ class PMLPHebb(AbstractRule):
     """Algorithm 1 of 000 with the updates of Eq. (3) and (4), or other forms of them.
 
     Meets symbols one-hot, `x: (n_1,)`, and answers with log-probabilities of the next
-    one, `y: (n_L,)`. Theta is one PMLP per layer, whatever the sizes of the layers.
+    one, `y: (n_L,)`. Theta is one update per layer, whatever the sizes of the layers,
+    and one per edge where synapses are not Hebbian; the paper does not say whether
+    edges share theirs. Where an edge goes one way only, only its own messages exist.
+
+    Other forms (6.2): in an LSTM neuron the components are counted over its hidden half
+    and then its cell, so the read-out is a cell. The paper does not say how vector
+    weights multiply: here component 0 of a weight's state does, forward and transposed.
 
     Departs from the paper: the symbol that came is also written into component 0 of
     the output layer, before the next sweep. As printed, nothing tells the output

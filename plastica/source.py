@@ -40,14 +40,18 @@ class Source:
             ) from error
         return {"experiment": self.name, "arguments": arguments, "sha256": self.sha256}
 
-    def call(self, arguments: dict[str, Any]) -> Any:
-        """The experiment; refuses arguments that the function does not have."""
+    def check(self, arguments: dict[str, Any]) -> None:
+        """Refuse arguments that the function does not have."""
         known = inspect.signature(self.function).parameters
         strange = [name for name in arguments if name not in known]
         if strange:
             raise Refusal(
                 f"{self.name} has no knob {strange[0]!r}; {_nearest(strange[0], known)}"
             )
+
+    def call(self, arguments: dict[str, Any]) -> Any:
+        """The experiment or the sweep, which asks for knobs that there are."""
+        self.check(arguments)
         made = self.function(**{k: _tupled(v) for k, v in arguments.items()})
         from plastica.experiment import Experiment
         from plastica.sweep import Sweep
@@ -57,6 +61,8 @@ class Source:
                 f"{self.name} returns a {type(made).__name__}; an experiment is a "
                 "function that returns a plastica.Experiment"
             )
+        for run in made.runs if isinstance(made, Sweep) else ():
+            find(run.experiment).check(run.arguments)
         return made
 
 

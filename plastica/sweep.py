@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,36 @@ Record = dict[str, Any]  # arguments, commit, seed, curve, scores, machine, seco
 
 
 @dataclass(frozen=True)
+class Planned:
+    """One run of a sweep: an experiment function and its arguments."""
+
+    experiment: str
+    arguments: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        spelled = [f"{name}={value}" for name, value in self.arguments.items()]
+        words = ",".join([self.experiment.rpartition(".")[2], *spelled])
+        return words.replace("/", "-").replace(" ", "")
+
+
+def grid(experiment: str, **choices: Sequence[Any]) -> tuple[Planned, ...]:
+    """A run for every combination of the choices, the last one varying fastest."""
+    return tuple(
+        Planned(experiment, dict(zip(choices, chosen, strict=True)))
+        for chosen in product(*choices.values())
+    )
+
+
+@dataclass(frozen=True)
 class Sweep:
-    """Runs of one experiment function, and how their records become a figure.
+    """Runs of experiment functions, and how their records become a figure.
 
     `claim` is what the paper says; `draw` makes a table and pictures of the records.
     """
 
-    experiment: str
-    runs: tuple[dict[str, Any], ...]  # the arguments of each
+    runs: tuple[Planned, ...]
     draw: Callable[[Sequence[Record]], tuple[Table, list[Panel]]]
     claim: str
 
@@ -44,12 +67,12 @@ def carry_out(
     A run that fails leaves its output in its folder's `.log` and the others go on.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    places = [folder / _name(arguments) for arguments in sweep.runs]
+    places = [folder / run.name for run in sweep.runs]
     todo = [i for i, place in enumerate(places) if not finished(place)]
     say(f"{len(places)} runs, {len(places) - len(todo)} of them finished before")
 
     def one(i: int) -> tuple[int, int]:
-        return i, _in_process(sweep.experiment, sweep.runs[i], places[i])
+        return i, _in_process(sweep.runs[i], places[i])
 
     with ThreadPoolExecutor(max(processes, 1)) as pool:
         for done, (i, status) in enumerate(pool.map(one, todo), 1):
@@ -127,21 +150,15 @@ def flags(arguments: dict[str, Any]) -> Iterable[str]:
             yield from map(str, value if isinstance(value, tuple) else (value,))
 
 
-def _in_process(experiment: str, arguments: dict[str, Any], place: Path) -> int:
-    begun = (place / "config.json").is_file()
-    words = (
-        ["resume", str(place)] if begun else ["train", experiment, "--out", str(place)]
-    )
-    words += [] if begun else flags(arguments)
+def _in_process(run: Planned, place: Path) -> int:
+    if (place / "config.json").is_file():
+        words = ["resume", str(place)]
+    else:
+        words = ["train", run.experiment, "--out", str(place), *flags(run.arguments)]
     with suffixed(place, ".log").open("a") as log:
         command = [sys.executable, "-m", "plastica", *words]
         status = subprocess.run(command, stdout=log, stderr=log, env=os.environ)
     return status.returncode
-
-
-def _name(arguments: dict[str, Any]) -> str:
-    spelled = (f"{name}={value}" for name, value in arguments.items())
-    return ",".join(spelled).replace("/", "-").replace(" ", "") or "default"
 
 
 def _rounded(loss: float | None) -> float | None:

@@ -15,7 +15,7 @@ from plastica.experiments.passages import Passages
 from plastica.network import Network
 from plastica.rules import PMLPHebb
 from plastica.search import SNES, MetaGradient, Population, optimiser
-from plastica.sweep import Record, Sweep
+from plastica.sweep import Record, Sweep, grid
 
 
 def memorise(
@@ -111,12 +111,17 @@ def figure2_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     }[scale]
     generations = {"laptop": 3_000, "paper": 10_000}[scale]
     runs = tuple(
-        {"length": length, "hidden": n, "generations": generations, "seed": seed}
+        run
         for length, hiddens in sizes.items()
-        for n in hiddens
-        for seed in range(seeds)
+        for run in grid(
+            "evolved_rules.memorise",
+            length=[length],
+            hidden=hiddens,
+            generations=[generations],
+            seed=range(seeds),
+        )
     )
-    return Sweep("evolved_rules.memorise", runs, _memory, figure2_left.__doc__ or "")
+    return Sweep(runs, _memory, figure2_left.__doc__ or "")
 
 
 def _memory(records: Sequence[Record]) -> tuple[Table, list[Panel]]:

@@ -130,14 +130,15 @@ def reproduce(words: list[str]) -> None:
     )
     sweep = source.call(arguments)
     scale = arguments.get("scale", "")
-    folder = chosen.out or Path("sweeps") / "-".join(filter(None, (source.name, scale)))
+    folder = chosen.out / "-".join(filter(None, (source.name, scale)))
     if chosen.records:
         records = read_records(chosen.records)
     else:
         records = carry_out(sweep, folder, chosen.processes)
     page = folder / "figure.html"
     folder.mkdir(parents=True, exist_ok=True)
-    print(figure_page(source.name, sweep, records, page))
+    claim = inspect.getdoc(source.function) or ""
+    print(figure_page((source.name, claim), sweep, records, page))
     print(f"\nfigure: {page}, records: {chosen.records or folder / 'records.jsonl'}")
 
 

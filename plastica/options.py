@@ -98,7 +98,9 @@ class Record:
 class Reproduce:
     """Run a figure or table of a paper; finished runs are skipped."""
 
-    out: Annotated[Path | None, arg(help="the folder, by default under sweeps/")] = None
+    out: Annotated[
+        Path, arg(help="the folder of figures, and of the runs that they share")
+    ] = Path("sweeps")
     processes: Annotated[int, arg(help="runs at once")] = 1
     records: Annotated[
         Path | None, arg(help="draw from these records instead of running")

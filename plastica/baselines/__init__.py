@@ -1,5 +1,6 @@
 """What the rules are compared with."""
 
+from plastica.baselines.online import OnlineLSTM
 from plastica.baselines.recurrent import Recurrent
 
-__all__ = ["Recurrent"]
+__all__ = ["OnlineLSTM", "Recurrent"]

@@ -1,5 +1,5 @@
 """Learning rules: theta does not depend on the size of the network."""
 
-from plastica.rules.pmlp_hebb import PMLPHebb
+from plastica.rules.pmlp_hebb import Forms, PMLPHebb
 
-__all__ = ["PMLPHebb"]
+__all__ = ["Forms", "PMLPHebb"]

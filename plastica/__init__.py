@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the public names, in reading order
     from plastica.search import OpenAIES as OpenAIES
     from plastica.search import Population as Population
     from plastica.search import optimiser as optimiser
+    from plastica import zoo as zoo
     from plastica.data import load as load_text
     from plastica.saving import load as load
     from plastica.saving import save as save
@@ -58,12 +59,14 @@ _WHERE = {  # imported when first asked for, so that `plastica --help` answers a
     "ask": ["evaluate", "live"],
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}
-__all__ = [*_MODULE, "load_text"]
+__all__ = [*_MODULE, "load_text", "zoo"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "load_text":
         return importlib.import_module("plastica.data").load
+    if name == "zoo":
+        return importlib.import_module("plastica.zoo")
     if name not in _MODULE:
         raise AttributeError(f"module 'plastica' has no attribute {name!r}")
     return getattr(importlib.import_module(f"plastica.{_MODULE[name]}"), name)

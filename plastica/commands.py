@@ -144,12 +144,16 @@ def reproduce(words: list[str]) -> None:
 
 def list_(words: list[str]) -> None:
     """Names every experiment and figure, with the first line of what it says."""
+    from plastica import zoo
+
     parse(_nothing, words, "plastica list")
     for kind, command in (("Experiment", "train"), ("Sweep", "reproduce")):
         for name, function in shipped().items():
             if makes(function) == kind:
                 first = (inspect.getdoc(function) or "").split("\n")[0]
                 print(f"plastica {command} {name:<32} {first}")
+    for name in zoo.names():
+        print(f"plastica eval zoo:{name:<31} {zoo.card(name).splitlines()[0][2:]}")
 
 
 def _nothing() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import plastica
 from plastica import store
-from plastica.baselines import Recurrent
+from plastica.baselines import OnlineLSTM, Recurrent
 from plastica.cells import PMLP
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner
@@ -29,6 +29,7 @@ LEARNERS = {
     "pmlp_hebb, other edges": lambda: PMLPHebb.random(KEY, ONE_WAY, 7, 3),
     "lstm": lambda: Recurrent.lstm(KEY, 5, 3, 5),
     "lstm, told the error": lambda: Recurrent.lstm(KEY, 5, 3, 5, "error"),
+    "LSTM trained online": lambda: OnlineLSTM.of(3, 5),
     "rnn, told the target": lambda: Recurrent.rnn(KEY, 5, 3, 5, "target"),
 }
 

@@ -8,7 +8,6 @@ rule.npz .json   the rule found; report.html shows it
 """
 
 import contextlib
-import fcntl
 import json
 import logging
 import os
@@ -84,14 +83,16 @@ class RunFolder:
             lock = (self.path / LOCK).open("a+")
         with lock:
             try:
+                import fcntl
+
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Refusal(
                     f"{self.path} is in use by another process; wait for it, or name "
                     "another folder"
                 ) from None
-            except OSError as error:  # a disk that knows no locks
-                log.warning("%s cannot be locked: %s", self.path, error.strerror)
+            except (OSError, ImportError) as error:  # a disk, or a system, without
+                log.warning("%s cannot be locked: %s", self.path, error)
             own = _epoch(self.path) + 1
             lock.truncate(0)
             lock.write(f"{own}\n")

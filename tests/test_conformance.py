@@ -13,7 +13,7 @@ from plastica.baselines import OnlineLSTM, Recurrent
 from plastica.learner import flatten, names, theta
 from plastica.lifetime import birth, live, total
 from plastica.network import Network
-from plastica.rules import PMLPHebb
+from plastica.rules import BLUR, PMLPHebb
 from plastica.tasks import Text
 
 K, UNITS = 4, 3
@@ -25,6 +25,11 @@ def pmlp_hebb(readout):
     return PMLPHebb(layers=rule.layers, network=network, readout=readout)
 
 
+def blur():
+    network = Network.chain(K, UNITS, K)
+    return BLUR.random(jax.random.key(8), network, normalised=False)
+
+
 def recurrent(kind, told):
     return getattr(Recurrent, kind)(jax.random.key(0), K, UNITS, K, told)
 
@@ -32,6 +37,7 @@ def recurrent(kind, told):
 LEARNERS = {
     "PMLPHebb, relu": partial(pmlp_hebb, "relu"),
     "PMLPHebb, softmax": partial(pmlp_hebb, "softmax"),
+    "BLUR": blur,
     **{
         f"{kind}, told {told}": partial(recurrent, kind, told)
         for kind in ("lstm", "rnn")
@@ -71,6 +77,8 @@ def cell(gates, hears):
 THETA = {
     "PMLPHebb, relu": PMLPS,
     "PMLPHebb, softmax": PMLPS,
+    "BLUR": {name: () for name in ("f", "eta", "f_tilde", "eta_tilde")}
+    | {name: (2, 2) for name in ("nu", "mu", "nu_tilde", "mu_tilde")},
     "lstm, told nothing": cell(4, K),
     "lstm, told target": cell(4, 2 * K),
     "lstm, told error": cell(4, 2 * K),

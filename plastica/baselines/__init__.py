@@ -1,6 +1,7 @@
 """What the rules are compared with."""
 
+from plastica.baselines.gradient import GradientDescent
 from plastica.baselines.online import OnlineLSTM
 from plastica.baselines.recurrent import Recurrent
 
-__all__ = ["OnlineLSTM", "Recurrent"]
+__all__ = ["GradientDescent", "OnlineLSTM", "Recurrent"]

@@ -1,5 +1,6 @@
 """What learners of each kind of task have to show."""
 
+from plastica.exhibits.exams import Exams
 from plastica.exhibits.reading import Reading
 
-__all__ = ["Reading"]
+__all__ = ["Exams", "Reading"]

@@ -126,6 +126,19 @@ def led(action: Callable[[], Any]) -> None:
         raise Refusal(said)
 
 
+@contextlib.contextmanager
+def led_context(enter: Callable[[], contextlib.AbstractContextManager]):
+    """What the leader enters while the others wait; what it refuses, all refuse."""
+    with contextlib.ExitStack() as stack:
+        led(lambda: stack.enter_context(enter()))
+        yield
+
+
+def unanimous(mine: bool) -> bool:
+    """Whether it is so in every process."""
+    return not agreed(not mine, False)[0]
+
+
 def told(message: str) -> str:
     """The leader's message, everywhere."""
     if count() == 1:

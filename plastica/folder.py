@@ -94,10 +94,11 @@ class RunFolder:
             except (OSError, ImportError) as error:  # a disk, or a system, without
                 log.warning("%s cannot be locked: %s", self.path, error)
             own = _epoch(self.path) + 1
-            lock.truncate(0)
-            lock.write(f"{own}\n")
-            lock.flush()
-            os.fsync(lock.fileno())
+            with said_clearly(self.path):
+                lock.truncate(0)
+                lock.write(f"{own}\n")
+                lock.flush()
+                os.fsync(lock.fileno())
 
             def guard() -> None:
                 if _epoch(self.path) != own:
@@ -112,16 +113,14 @@ class RunFolder:
     def create(self, config: dict, state: Any) -> None:
         """Makes the folder with its first checkpoint; `config` then makes it a run."""
         self.refuse_if_used()
-        existed = self.path.exists()
         try:
             with said_clearly(self.path):
                 (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
                 (self.path / "snapshots").mkdir(exist_ok=True)
             self.save_state(state, 0, 0.0)
             write_json(self.path / "config.json", config)
-        except Refusal:
-            if not existed:
-                shutil.rmtree(self.path, ignore_errors=True)
+        except Refusal:  # nothing in it but what was just begun
+            shutil.rmtree(self.path, ignore_errors=True)
             raise
 
     def config(self) -> dict:

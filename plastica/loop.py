@@ -9,6 +9,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from plastica import cluster
 from plastica.learner import flatten
 
 if TYPE_CHECKING:
@@ -47,16 +48,26 @@ class Loop:
         self.spacing = max(run.folder.config()["planned"] // SNAPSHOTS, 1)
         scores = [row["eval/loss"] for row in rows if _finite(row.get("eval/loss"))]
         self.best = min(scores, default=math.inf)
+        self.fresh = generation == 0 and not rows
         self.unwritten: list[dict] = []
         self.started = time.monotonic() - seconds
         self.saved = self.written = time.monotonic()
 
-    def go(self, display: Display | None, received: list[int]) -> None:
-        """Generations until all are lived or a signal came; the last state is saved."""
+    def go(self, display: Display | None, received: list[int]) -> bool:
+        """Generations until all are lived or a signal came; the last state is saved.
+
+        Returns whether all are lived; processes agree on that, and on when to save.
+        """
         experiment = self.run.experiment
-        if self.generation == 0 and not self.run.rows():
+        if self.fresh:
             self._note({"generation": 0} | self._evaluated() | self._times(), display)
-        while self.generation < experiment.generations and not received:
+        while self.generation < experiment.generations:
+            late = time.monotonic() - self.saved > CHECKPOINT_SECONDS
+            stop, save = cluster.agreed(bool(received), late)
+            if save:
+                self._save()
+            if stop:
+                break
             if self.generation in (start for start, _ in experiment.stages):
                 self.state = experiment.search.staged(self.state)
             objective = experiment.objective_at(self.generation)
@@ -81,10 +92,10 @@ class Loop:
             if self.generation % self.spacing == 0:
                 learner = experiment.search.best(self.state)
                 vector = np.asarray(flatten(learner)[0])
-                self.run.folder.snapshot(vector, self.generation)
-            if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
-                self._save()
+                if cluster.leads():
+                    self.run.folder.snapshot(vector, self.generation)
         self._save()
+        return self.generation == experiment.generations
 
     def _evaluated(self):
         """The held-out loss of the mean; the best rule so far is kept."""
@@ -96,7 +107,7 @@ class Loop:
         better = _finite(loss) and loss < self.best
         if better:
             self.best = loss
-        if better or self.generation == 0:
+        if (better or self.generation == 0) and cluster.leads():
             made = {"generation": self.generation, "eval/loss": loss}
             self.run.folder.save_best(learner, made)
         return {"eval/loss": loss}
@@ -121,11 +132,14 @@ class Loop:
         """Metrics first: lines after the checkpoint are cut, missing ones were lost."""
         self._write()
         seconds = time.monotonic() - self.started
-        self.run.folder.save_state(self.state, self.generation, seconds)
+        state = cluster.whole(self.state)
+        if cluster.leads():
+            self.run.folder.save_state(state, self.generation, seconds)
         self.saved = time.monotonic()
 
     def _write(self):
-        self.run.folder.append(self.unwritten)
+        if cluster.leads():
+            self.run.folder.append(self.unwritten)
         self.unwritten, self.written = [], time.monotonic()
 
     def _key(self, purpose):

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from plastica import machine
+from plastica import cluster, machine
 from plastica.errors import Refusal
 from plastica.experiment import Experiment
 from plastica.folder import RunFolder
@@ -19,7 +19,7 @@ from plastica.kernels import library
 from plastica.learner import AbstractLearner, flatten, theta
 from plastica.loop import Display, Loop, key_for, plain
 from plastica.saving import arrays_of, load
-from plastica.search.population import measured, placed
+from plastica.search.population import Population, measured, placed
 
 log = logging.getLogger(__name__)
 
@@ -69,21 +69,20 @@ def train(
     """
     if init_from is not None:
         experiment = dataclasses.replace(experiment, learner=init_from)
-    run = Run(experiment, out or _new_folder(source))
-    run.folder.refuse_if_used()
-    vector, learner_of = flatten(experiment.learner)
-    key = jax.random.key(experiment.seed)
-    search = experiment.search
-    population, chunks = measured(
-        search.population, learner_of, vector, experiment.objective, key
-    )
-    search = search.with_population(population)
-    run.experiment = dataclasses.replace(experiment, search=search)
-    state = search.init(
-        run.experiment.learner, experiment.objective, key_for(key, "init")
-    )
-    run.folder.create(_config(run.experiment, source, chunks), state)
-    return _carry_out(run, state, 0, 0.0, display)
+    run = Run(experiment, cluster.told(str(out or _new_folder(source))))
+    cluster.led(run.folder.refuse_if_used)
+    with cluster.led_context(run.folder.held):
+        key = jax.random.key(experiment.seed)
+        population, chunks = _settled(experiment, key)
+        search = experiment.search.with_population(population)
+        run.experiment = dataclasses.replace(experiment, search=search)
+        state = search.init(
+            run.experiment.learner, experiment.objective, key_for(key, "init")
+        )
+        config = _config(run.experiment, source, chunks)
+        whole = cluster.whole(state)
+        cluster.led(lambda: run.folder.create(config, whole))
+        return _carry_out(run, state, 0, 0.0, display)
 
 
 def resume(
@@ -98,7 +97,13 @@ def resume(
     total. On the same machine the result is, to the bit, that of a run never stopped.
     """
     run = Run(experiment, folder)
-    config = run.folder.config()
+    run.folder.config()  # refuses what is no run before anything is written there
+    with cluster.led_context(run.folder.held):
+        return _go_on(run, generations, display)
+
+
+def _go_on(run: Run, generations: int | None, display: Display | None) -> Run:
+    experiment, folder, config = run.experiment, run.path, run.folder.config()
     total = config["generations"] if generations is None else generations
     population = dataclasses.replace(
         experiment.search.population,
@@ -114,30 +119,54 @@ def resume(
             "the native kernel is another build than this run's; the run goes on, and "
             "agrees with one never stopped until rounding changes a rank"
         )
+    if config.get("processes", 1) != cluster.count():
+        log.warning(
+            "this run had %s processes and goes on with %s: it agrees with one never "
+            "stopped until rounding changes a rank",
+            config.get("processes", 1),
+            cluster.count(),
+        )
     state, generation, seconds = run.folder.restore(like)
     if total < generation:
         raise Refusal(
             f"{folder} has lived {generation} generations already, more than the "
             f"{total} asked for; ask for more, as in --generations +{generation}"
         )
-    run.folder.amend(generations=total)
+    cluster.led(lambda: run.folder.amend(generations=total))
     return _carry_out(run, state, generation, seconds, display)
 
 
+def _settled(experiment: Experiment, key) -> tuple[Population, dict[int, float]]:
+    """The population with an engine that all processes have, and the best chunk."""
+    population = experiment.search.population
+    vector, learner_of = flatten(experiment.learner)
+    engine = population.lived_by(experiment.learner, experiment.objective)
+    if not cluster.unanimous(engine == "native"):
+        population = dataclasses.replace(population, engine="xla")
+    population, chunks = measured(
+        population, learner_of, vector, experiment.objective, key
+    )
+    chunk = cluster.told(str(population.chunk or ""))  # clocks differ
+    return dataclasses.replace(population, chunk=int(chunk) if chunk else None), chunks
+
+
 def _carry_out(run, state, generation, seconds, display):
-    rows = run.folder.cut_after(generation)
+    cluster.led(lambda: run.folder.cut_after(generation))
+    rows = run.folder.rows()
     if display:
         display.begin(run, rows)
     try:
-        with _signals_wait() as received:
+        with cluster.watched(run.path / "beats"), _signals_wait() as received:
             loop = Loop(run, placed(state), generation, seconds, rows)
-            loop.go(display, received)
+            finished = loop.go(display, received)
     finally:
         if display:
             display.end()
-    if received:
-        raise Interrupted(75 if received[0] == signal.SIGTERM else 130, run.path)
-    run.folder.save_rule(run.best(), _made(run, plain(loop.best)))
+    if not finished:
+        by_hand = received and received[0] == signal.SIGINT
+        raise Interrupted(130 if by_hand else cluster.LEFT, run.path)
+    made = _made(run, plain(loop.best))
+    cluster.led(lambda: run.folder.save_rule(run.best(), made))
     return run
 
 
@@ -175,6 +204,7 @@ def _config(experiment: Experiment, source: dict | None, chunks: dict) -> dict:
         "planned": experiment.generations,
         "seed": experiment.seed,
         "theta": {name: list(array.shape) for name, array in shapes.items()},
+        "processes": cluster.count(),
         "members": population.members,
         "chunk": population.chunk,
         "engine": population.lived_by(experiment.learner, experiment.objective),

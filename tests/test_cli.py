@@ -120,7 +120,7 @@ def test_train_ends_with_a_table_and_what_to_type_next(trained):
         assert name in said
     assert f"plastica eval {folder}" in said and f"plastica resume {folder}" in said
     kept = "config.json metrics.jsonl checkpoints snapshots rule.npz rule.json"
-    expected = {*kept.split(), "report.html", "scores.json"}
+    expected = {*kept.split(), "report.html", "scores.json", ".lock"}
     assert {path.name for path in folder.iterdir()} == expected
     source = json.loads((folder / "config.json").read_text())["source"]
     assert source["experiment"] == "evolved_rules.memorise"

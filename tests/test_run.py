@@ -60,7 +60,7 @@ class Stopping:
 
 def test_a_run_keeps_what_it_should(whole):
     names = {p.name for p in whole.path.iterdir()}
-    kept = {"config.json", "metrics.jsonl", "checkpoints", "snapshots"}
+    kept = {".lock", "config.json", "metrics.jsonl", "checkpoints", "snapshots"}
     assert names == kept | {"rule.npz", "rule.json"}
     config = whole.folder.config()
     assert config["versions"]["jax"] == jax.__version__

@@ -83,9 +83,7 @@ def toys(
             judge="miss",
         ),
         every=every,
-        exhibit=Exams.of(
-            dict(zip(HELD_OUT, shown, strict=True)), _rivals(hidden), SHOWN
-        ),
+        exhibit=Exams.of({toy.name: toy for toy in shown}, _rivals(hidden), SHOWN),
         seed=seed,
     )
 

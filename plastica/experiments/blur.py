@@ -70,7 +70,7 @@ def toys(
         return Lifetime.of(*(_entry(course, hidden) for course in courses))
 
     evaluation = Toy.each(TRAINING, batch=512, lessons=unrolls - 1)
-    shown = {name: Toy(name=name, batch=512, lessons=unrolls - 1) for name in HELD_OUT}
+    shown = Toy.each(HELD_OUT, batch=512, lessons=unrolls - 1)
     genomes = _genomes(hidden, states, variant, start, deviation, normalised)
     return _experiment(
         [genomes(seed * runs + run) for run in range(runs)],

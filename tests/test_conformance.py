@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jaxtyping import Array, Bool
 
-from plastica.baselines import OnlineLSTM, Recurrent
+from plastica.baselines import GradientDescent, OnlineLSTM, Recurrent
 from plastica.learner import flatten, names, theta
 from plastica.lifetime import birth, live, total
 from plastica.network import Network
@@ -38,6 +38,10 @@ LEARNERS = {
     "PMLPHebb, relu": partial(pmlp_hebb, "relu"),
     "PMLPHebb, softmax": partial(pmlp_hebb, "softmax"),
     "BLUR": blur,
+    **{
+        method: partial(GradientDescent.at, 0.1, Network.chain(K, UNITS, K), method)
+        for method in ("sgd", "momentum", "adam")
+    },
     **{
         f"{kind}, told {told}": partial(recurrent, kind, told)
         for kind in ("lstm", "rnn")
@@ -79,6 +83,7 @@ THETA = {
     "PMLPHebb, softmax": PMLPS,
     "BLUR": {name: () for name in ("f", "eta", "f_tilde", "eta_tilde")}
     | {name: (2, 2) for name in ("nu", "mu", "nu_tilde", "mu_tilde")},
+    **{method: {"log_rate": ()} for method in ("sgd", "momentum", "adam")},
     "lstm, told nothing": cell(4, K),
     "lstm, told target": cell(4, 2 * K),
     "lstm, told error": cell(4, 2 * K),

@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
+from plastica.ask import evaluate
 from plastica.errors import Refusal
 from plastica.learner import Feedback, flatten
 from plastica.network import Network
+from plastica.objective import Lifetime
 from plastica.rules import BLUR, Variant
 from plastica.saving import load, save
+from plastica.search import MetaGradient, optimiser
+from plastica.tasks import Toy
 
 from ..naive import blur as naive
 
@@ -365,3 +369,17 @@ def test_bad_genomes_networks_and_words_are_refused(tmp_path):
         Variant(oja="second")
     alone = jnp.zeros(3)
     refused(lambda: two.init(jax.random.key(0), alone), "one sample at a time")
+
+
+def test_a_genome_found_on_one_toy_learns_another_that_it_never_saw():
+    toy = Toy(name="and", batch=64, lessons=5)
+    rule = BLUR.random(jax.random.key(1), toy.network(10), scale=0.3)
+    search = MetaGradient(optimiser=optimiser("adam", 0.01, 10.0))
+    objective = Lifetime.of(toy, lives=4)
+    state = search.init(rule, objective, jax.random.key(0))
+    for generation in range(300):
+        key = jax.random.fold_in(jax.random.key(1), generation)
+        state, _ = search.generation(state, objective, key)
+    other = Toy(name="or", batch=256, lessons=5)
+    wrong = [evaluate(who, other, 8, 1).miss.mean for who in (rule, state.learner)]
+    assert wrong[1] < 0.15 < 0.35 < wrong[0]

@@ -1,0 +1,94 @@
+"""Probes of what a learner does: for one, whether its update is a gradient."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
+
+from plastica.learner import AbstractLearner, Feedback, State
+
+NOTHING = 1e-8  # a singular value below this, as the largest is 1
+STEPS = 500
+
+
+def change(
+    learner: AbstractLearner,
+    state: State,
+    x: Float[Array, "*batch in"],
+    feedback: Feedback,
+) -> tuple[
+    Float[Array, "weights"],
+    Callable[[Float[Array, "weights"]], Float[Array, "weights"]],
+]:
+    """A state's weights `state.w` as one vector, and how one tick changes any such."""
+    w, weights_of = ravel_pytree(state.w)
+
+    def changed(vector):
+        predicted, _ = learner.predict(state._replace(w=weights_of(vector)), x)
+        return ravel_pytree(learner.learn(predicted, feedback).w)[0] - vector
+
+    return w, changed
+
+
+def jacobian(
+    learner: AbstractLearner,
+    state: State,
+    x: Float[Array, "*batch in"],
+    feedback: Feedback,
+) -> Float[np.ndarray, "weights weights"]:
+    """Derivatives `[k, m]` of the change of weight k by weight m (004, Eq. 10)."""
+    w, changed = change(learner, state, x, feedback)
+    return np.asarray(jax.jit(jax.jacfwd(changed))(w))
+
+
+def asymmetry(Q: Float[np.ndarray, "weights weights"]) -> float:
+    """How far a Jacobian is from symmetric, 0 for any gradient: |Q - Q'| / |Q|."""
+    return float(np.linalg.norm(Q - Q.T) / np.linalg.norm(Q))
+
+
+def metrics(
+    Qs: Sequence[Float[np.ndarray, "weights weights"]],
+) -> Float[np.ndarray, "metrics weights weights"]:
+    """A basis of the symmetric g for which all g Q are symmetric (004, Eq. 13).
+
+    A constant metric in which the update descends any loss is among their sums, and
+    positive definite. Each Jacobian in turn restricts what those before it left.
+    """
+    n = len(Qs[0])
+    rows, columns = np.triu_indices(n)
+    basis = np.zeros((len(rows), n, n))
+    basis[np.arange(len(rows)), rows, columns] = 1.0
+    basis[np.arange(len(rows)), columns, rows] = 1.0
+    basis /= np.linalg.norm(basis, axis=(1, 2), keepdims=True)
+    upper = np.triu_indices(n, 1)
+    for Q in Qs:
+        if not len(basis):
+            break
+        Q = Q / np.linalg.norm(Q)
+        Z = basis @ Q - Q.T @ basis  # Eq. (13)
+        _, sizes, turned = np.linalg.svd(Z[:, *upper].T, full_matrices=True)
+        kept = np.ones(len(basis), bool)
+        kept[: len(sizes)] = sizes < NOTHING
+        basis = np.tensordot(turned[kept], basis, 1)
+    return basis
+
+
+def most_definite(basis: Float[np.ndarray, "metrics weights weights"]) -> float:
+    """The largest smallest eigenvalue of a sum of these, of norm 1; of none, -inf.
+
+    The smallest eigenvalue is concave, so that climbing it from the sum nearest to the
+    identity finds the best; above 0, the sum is a metric.
+    """
+    if not len(basis):
+        return -np.inf
+    start = np.trace(basis, axis1=1, axis2=2)
+    c = start if np.linalg.norm(start) > NOTHING else np.eye(len(basis))[0]
+    best = -np.inf
+    for step in range(1, STEPS + 1):
+        c = c / np.linalg.norm(c)
+        values, vectors = np.linalg.eigh(np.tensordot(c, basis, 1))
+        best = max(best, float(values[0]))
+        c = c + (vectors[:, 0] @ basis @ vectors[:, 0]) / np.sqrt(step)
+    return best

@@ -1,5 +1,5 @@
 """What the rules are compared with."""
 
-from plastica.baselines.recurrent import Recurrent
+from plastica.baselines.recurrent import Cell, Recurrent
 
-__all__ = ["Recurrent"]
+__all__ = ["Cell", "Recurrent"]

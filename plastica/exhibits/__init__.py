@@ -1,5 +1,6 @@
 """What learners of each kind of task have to show."""
 
 from plastica.exhibits.reading import Reading
+from plastica.exhibits.trials import Foretelling
 
-__all__ = ["Reading"]
+__all__ = ["Foretelling", "Reading"]

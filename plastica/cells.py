@@ -100,6 +100,13 @@ class Dense(eqx.Module):
         return ACTIVATIONS[self.f](self.W @ x + self.b)
 
 
+def through(layers: tuple[Dense, ...], x: Float[Array, "in"]) -> Float[Array, "out"]:
+    """One layer after another."""
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
 class LSTM(eqx.Module):
     """The standard LSTM cell, gates in the order input, forget, output, candidate.
 

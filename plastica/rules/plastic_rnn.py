@@ -5,14 +5,14 @@ numbers that say how it changes: W_A with pre and post, W_B with pre, W_C with p
 always, all scaled by what a modulator says of the post-synaptic neuron.
 """
 
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.cells import Dense
+from plastica.cells import Dense, through
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, Feedback, State
 
@@ -211,14 +211,14 @@ class Layers(AbstractLearner):
 
     def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> State:
         """A newborn core."""
-        return self.core.init(key, _through(self.before, x))
+        return self.core.init(key, through(self.before, x))
 
     def predict(
         self, state: State, x: Float[Array, "in"]
     ) -> tuple[State, Float[Array, "out"]]:
         """Through all layers."""
-        state, y = self.core.predict(state, _through(self.before, x))
-        return state, _through(self.after, y)
+        state, y = self.core.predict(state, through(self.before, x))
+        return state, through(self.after, y)
 
     def learn(self, state: State, feedback: Feedback) -> State:
         """The core's own."""
@@ -227,12 +227,6 @@ class Layers(AbstractLearner):
     def rest(self, state: State) -> State:
         """The core's own."""
         return self.core.rest(state)
-
-
-def _through(layers: tuple[Dense, ...], x: Any) -> Any:
-    for layer in layers:
-        x = layer(x)
-    return x
 
 
 def _drawn(key, post: int, pre: int) -> Float[Array, "post pre"]:

@@ -1,6 +1,7 @@
 """What learners of each kind of task have to show."""
 
+from plastica.exhibits.driving import Driving
 from plastica.exhibits.reading import Reading
 from plastica.exhibits.trials import Foretelling
 
-__all__ = ["Foretelling", "Reading"]
+__all__ = ["Driving", "Foretelling", "Reading"]

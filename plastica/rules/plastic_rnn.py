@@ -81,6 +81,11 @@ class AbstractPlastic(AbstractLearner):
     plastic: eqx.AbstractVar[Plastic]
     needs: ClassVar[frozenset[str]] = frozenset()
 
+    def __check_init__(self) -> None:
+        """Refuse an unknown word."""
+        if self.plastic not in ("taught", "always"):
+            raise Refusal(f'`plastic` is "taught" or "always", got {self.plastic!r}')
+
     def learn(self, state: PlasticState, feedback: Feedback) -> PlasticState:
         """Changes the plastic weights; nothing of the feedback is looked at."""
         return self._changed(state) if self.plastic == "taught" else state
@@ -120,8 +125,7 @@ class PlasticRNN(AbstractPlastic):
     passes: Passes = eqx.field(static=True, default="h")
 
     def __check_init__(self) -> None:
-        """Refuse unknown words."""
-        _check_plastic(self.plastic)
+        """Refuse an unknown word."""
         if self.passes not in ("h", "m h"):
             raise Refusal(f'`passes` is "h" or "m h", got {self.passes!r}')
 
@@ -135,7 +139,8 @@ class PlasticRNN(AbstractPlastic):
         W_0, W_hm = (_drawn(k, units, units) for k in keys[2:])
         zero = jnp.zeros(units)
         modulator = Modulator(W_hm, W_im, zero) if modulated else None
-        return cls(W_i, W_0, zero, zero, ABCD.zeros(units, units), modulator)
+        rule = ABCD.zeros(units, units)
+        return cls(W_i=W_i, W_0=W_0, b=zero, h_0=zero, rule=rule, modulator=modulator)
 
     def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> PlasticState:
         """The evolved activations and weights."""
@@ -166,10 +171,6 @@ class PlasticMLP(AbstractPlastic):
     modulator: Dense
     plastic: Plastic = eqx.field(static=True, default="taught")
 
-    def __check_init__(self) -> None:
-        """Refuse unknown words."""
-        _check_plastic(self.plastic)
-
     @classmethod
     def random(
         cls, key: PRNGKeyArray, inputs: int, units: int, evolved: bool = True
@@ -177,10 +178,10 @@ class PlasticMLP(AbstractPlastic):
         """Weights N(0, 0.1^2), rules and biases zero; `evolved` initial weights."""
         key_w, key_m = jax.random.split(key)
         return cls(
-            _drawn(key_w, units, inputs) if evolved else None,
-            jnp.zeros(units),
-            ABCD.zeros(units, inputs),
-            Dense.random(key_m, inputs, units, "sigmoid", SCALE),
+            W_0=_drawn(key_w, units, inputs) if evolved else None,
+            b=jnp.zeros(units),
+            rule=ABCD.zeros(units, inputs),
+            modulator=Dense.random(key_m, inputs, units, "sigmoid", SCALE),
         )
 
     def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> PlasticState:
@@ -231,8 +232,3 @@ class Layers(AbstractLearner):
 
 def _drawn(key, post: int, pre: int) -> Float[Array, "post pre"]:
     return SCALE * jax.random.normal(key, (post, pre))
-
-
-def _check_plastic(plastic: str) -> None:
-    if plastic not in ("taught", "always"):
-        raise Refusal(f'`plastic` is "taught" or "always", got {plastic!r}')

@@ -17,7 +17,7 @@ class RobotEnv(gymnasium.Env):
 
     def __init__(self, sigma: float = 0.05, longest: int = 100) -> None:
         """The deviation of the signal's noise, and the longest episode."""
-        self.robot = Robot(sigma, rollouts=1, longest=longest)
+        self.robot = Robot(sigma, 1, longest)  # type: ignore[arg-type]
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
         self.observation_space = gymnasium.spaces.Box(
             np.array([-1.0, -1.0, 0.0], np.float32),

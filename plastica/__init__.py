@@ -22,7 +22,15 @@ if TYPE_CHECKING:  # the public names, in reading order
     from plastica.objective import AbstractObjective as AbstractObjective
     from plastica.objective import Lifetime as Lifetime
     from plastica.rules import PMLPHebb as PMLPHebb
+    from plastica.rules import Layers as Layers
+    from plastica.rules import PlasticMLP as PlasticMLP
+    from plastica.rules import PlasticRNN as PlasticRNN
+    from plastica.baselines import MAML as MAML
+    from plastica.baselines import Cell as Cell
+    from plastica.baselines import PolicyMAML as PolicyMAML
     from plastica.baselines import Recurrent as Recurrent
+    from plastica.tasks import Robot as Robot
+    from plastica.tasks import Sines as Sines
     from plastica.tasks import Text as Text
     from plastica.search import CMAES as CMAES
     from plastica.search import SNES as SNES
@@ -48,9 +56,9 @@ _WHERE = {  # imported when first asked for, so that `plastica --help` answers a
     "lifetime": ["examine", "lifetime"],
     "living": ["Living"],
     "objective": ["AbstractObjective", "Lifetime"],
-    "rules": ["PMLPHebb"],
-    "baselines": ["Recurrent"],
-    "tasks": ["Text"],
+    "rules": ["Layers", "PMLPHebb", "PlasticMLP", "PlasticRNN"],
+    "baselines": ["MAML", "Cell", "PolicyMAML", "Recurrent"],
+    "tasks": ["Robot", "Sines", "Text"],
     "search": ["CMAES", "SNES", "MetaGradient", "OpenAIES", "Population", "optimiser"],
     "saving": ["load", "save"],
     "experiment": ["Experiment"],

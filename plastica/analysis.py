@@ -19,13 +19,15 @@ def readout(
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     half = len(features) // 2
     if np.ptp(features, axis=0).max() == 0:
         return 0.0
     ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 6, 17)))
-    ridge.fit(features[:half], targets[:half])
-    return float(ridge.score(features[half:], targets[half:]))
+    with threadpool_limits(1):  # a busy machine's threads wait for each other
+        ridge.fit(features[:half], targets[:half])
+        return float(ridge.score(features[half:], targets[half:]))
 
 
 def mapped(
@@ -34,11 +36,13 @@ def mapped(
     """The points in a plane, neighbours kept together (t-SNE)."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     most = min(30, *points.shape)
-    reduced = PCA(most, random_state=0).fit_transform(points)
     near = min(30.0, (len(points) - 1) / 3)
-    return TSNE(perplexity=near, init="pca", random_state=0).fit_transform(reduced)
+    with threadpool_limits(1):
+        reduced = PCA(most, random_state=0).fit_transform(points)
+        return TSNE(perplexity=near, init="pca", random_state=0).fit_transform(reduced)
 
 
 def remembered(state: State) -> dict[str, jax.Array]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jaxtyping import Array, Bool
 
-from plastica.baselines import Cell, Recurrent
+from plastica.baselines import MAML, Cell, PolicyMAML, Recurrent
 from plastica.cells import LSTM, Dense
 from plastica.learner import flatten, names, theta
 from plastica.lifetime import birth, live, total
@@ -45,6 +45,15 @@ def plastic(kind, plastic="taught", **how):
     return between(replace(core, plastic=plastic))
 
 
+def maml(kind):
+    keys = jax.random.split(jax.random.key(0), 2)
+    layers = (
+        Dense.random(keys[0], K, UNITS, "tanh", 0.5),
+        Dense.random(keys[1], UNITS, K, "linear", 0.5),
+    )
+    return kind(layers=layers, rates=jnp.full(2, 0.1), shots=5)
+
+
 LEARNERS = {
     "PMLPHebb, relu": partial(pmlp_hebb, "relu"),
     "PMLPHebb, softmax": partial(pmlp_hebb, "softmax"),
@@ -56,6 +65,8 @@ LEARNERS = {
     "PlasticRNN, plastic when taught": partial(plastic, PlasticRNN),
     "PlasticMLP, random weights": partial(plastic, PlasticMLP, evolved=False),
     "PlasticRNN, plastic always, told nothing": partial(plastic, PlasticRNN, "always"),
+    "MAML": partial(maml, MAML),
+    "PolicyMAML": partial(maml, PolicyMAML),
     "lstm between layers, told nothing": lambda: between(
         Cell(LSTM.random(jax.random.key(0), 2, UNITS))
     ),
@@ -112,6 +123,13 @@ EPMLP = {
     "modulator.W": (UNITS, 2),
     "modulator.b": (UNITS,),
 }
+MAMLS = {
+    "layers.0.W": (UNITS, K),
+    "layers.0.b": (UNITS,),
+    "layers.1.W": (K, UNITS),
+    "layers.1.b": (K,),
+    "rates": (2,),
+}
 GATES = {"W_x": (4 * UNITS, 2), "W_h": (4 * UNITS, UNITS), "b": (4 * UNITS,)}
 THETA = {
     "PMLPHebb, relu": PMLPS,
@@ -125,6 +143,8 @@ THETA = {
     "PlasticRNN, plastic when taught": layered(EPRNN),
     "PlasticMLP, random weights": layered(EPMLP),
     "PlasticRNN, plastic always, told nothing": layered(EPRNN),
+    "MAML": MAMLS,
+    "PolicyMAML": MAMLS,
     "lstm between layers, told nothing": layered(
         {f"cell.{name}": shape for name, shape in GATES.items()}
     ),

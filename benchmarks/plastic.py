@@ -13,7 +13,7 @@ from benchmarks.measure import alternating, show
 from plastica import machine
 from plastica.experiments import plastic_rnn
 from plastica.learner import flatten
-from plastica.search.population import measured
+from plastica.search.population import Population, measured
 
 PROGRAM = {"sines": 12_700, "robot": 8_300}  # ticks a second of the authors', one core
 
@@ -48,7 +48,8 @@ def row_of(world: str, method: str, experiment, repeats: int) -> dict:
     population, _ = measured(search.population, learner_of, mu, objective, key)
     search = eqx.tree_at(lambda s: s.population, search, population)
     state = search.init(learner, objective, key)
-    noise = eqx.filter_jit(lambda key: population.noise(key, mu.size)[::2])
+    pairs = Population(search.members // 2)
+    noise = eqx.filter_jit(lambda key: pairs.noise(key, mu.size))
 
     @eqx.filter_jit
     def lived(thetas, objective, key):

@@ -14,7 +14,7 @@ from plastica.baselines import MAML, Cell, PolicyMAML
 from plastica.errors import Refusal
 from plastica.exhibits import Driving, Foretelling
 from plastica.exhibits.driving import Wanderer, animated
-from plastica.experiments import plastic_rnn
+from plastica.experiments import methods, plastic_rnn
 from plastica.learner import flatten
 from plastica.lifetime import check
 from plastica.rules import PlasticMLP, PlasticRNN
@@ -141,8 +141,8 @@ def test_an_unknown_method_or_search_is_refused(what):
     with pytest.raises((Refusal, TypeCheckError)):  # the annotation refuses first
         plastic_rnn.foretell(**{what: "magic"})
     unchecked = {
-        "method": lambda: plastic_rnn._core("magic", KEY, 3, "paper"),
-        "search": lambda: plastic_rnn._search("magic", 8),
+        "method": lambda: methods.core_of("magic", KEY, 3, "paper"),
+        "search": lambda: methods.search("magic", 8),
     }
     with pytest.raises(Refusal, match=f"no {what} 'magic'"):
         unchecked[what]()

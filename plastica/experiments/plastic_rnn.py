@@ -1,8 +1,6 @@
 """Evolving plastic recurrent neural networks for task generalization (paper 002)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import pairwise
 from typing import Annotated, Literal
 
 import jax
@@ -10,23 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 from tyro.conf import arg
 
-from plastica.baselines import MAML, Cell, PolicyMAML
+from plastica.baselines import MAML, PolicyMAML
 from plastica.baselines.maml import RATE, STEPS
-from plastica.cells import LSTM, RNN, Activation, Dense
-from plastica.errors import Refusal
 from plastica.exhibit import Panel, Table
 from plastica.exhibits import Driving, Foretelling
 from plastica.exhibits.trials import AbstractTrials
 from plastica.experiment import Experiment
-from plastica.experiments import knobs
+from plastica.experiments import knobs, methods
 from plastica.experiments.figures import Scale, argument
 from plastica.learner import AbstractLearner
 from plastica.objective import Lifetime
 from plastica.plots import lines
-from plastica.rules import Layers, PlasticMLP, PlasticRNN
-from plastica.search import SNES, AbstractSearch, OpenAIES, Population, optimiser
-from plastica.search.openai_es import Estimate
-from plastica.search.optimisers import Name
+from plastica.search import AbstractSearch
 from plastica.sweep import Planned, Record, Sweep, grid
 from plastica.tasks import Robot, Sines
 
@@ -59,9 +52,7 @@ Members = Annotated[int, arg(help="members of a generation; the program has 398"
 Units = Annotated[int, arg(help="neurons of every layer")]
 Tasks = Annotated[int, arg(help="tasks of a generation, the same for all members")]
 
-SCALE = 0.1  # deviation of the weights that evolution starts from
 META_TEST = 1_600  # tasks
-SIGMA, RULES = 0.01, (("*.rule.*", 0.001),)  # deviations: of weights, of the rules
 METHODS = ("eprnn", "eprnn-without-m", "epmlp", "epmlp-random", "rnn", "lstm")
 
 
@@ -87,14 +78,14 @@ def foretell(
     key = jax.random.key(seed)
     widths = [dimensions, units]
     if method == "maml":
-        layers = _dense(key, [*widths, units, units, dimensions], "linear")
+        layers = methods.dense(key, [*widths, units, units, dimensions], "linear")
         learner = MAML(layers, jnp.full(STEPS, RATE), shots)
     else:
-        learner = _network(method, key, widths, dimensions, "linear", said)
+        learner = methods.network(method, key, widths, dimensions, "linear", said)
     return _experiment(
         learner,
         Foretelling(task),
-        _search(search, population),
+        methods.search(search, population),
         (generations, lives, every, seed),
     )
 
@@ -120,15 +111,15 @@ def drive(
     key = jax.random.key(seed)
     widths = [3, units, units]
     if method.startswith("maml"):
-        layers = _dense(key, [*widths, units, units, 2], "linear")
+        layers = methods.dense(key, [*widths, units, units, 2], "linear")
         sigma = 0.0 if method == "maml-zero-shot" else 0.1
         learner = PolicyMAML(layers, jnp.full(STEPS, RATE), longest, sigma)
     else:
-        learner = _network(method, key, widths, 2, "tanh", said)
+        learner = methods.network(method, key, widths, 2, "tanh", said)
     return _experiment(
         learner,
         Driving(task),
-        _search(search, population),
+        methods.search(search, population),
         (generations, lives, every, seed),
     )
 
@@ -206,73 +197,13 @@ def _experiment(
     )
 
 
-def _dense(key, widths: Sequence[int], last: Activation) -> tuple[Dense, ...]:
-    """Layers of these widths, ReLU but for the last."""
-    keys = jax.random.split(key, len(widths) - 1)
-    return tuple(
-        Dense.random(k, pre, post, "relu" if i < len(keys) - 1 else last, SCALE)
-        for i, (k, (pre, post)) in enumerate(zip(keys, pairwise(widths), strict=True))
-    )
-
-
-def _network(method, key, widths, outputs, last: Activation, said) -> Layers:
-    """A core between layers: as many as there are widths before, two after."""
-    key_before, key_core, key_after = jax.random.split(key, 3)
-    units = widths[-1]
-    return Layers(
-        before=_dense(key_before, widths, "relu"),
-        core=_core(method, key_core, units, said),
-        after=_dense(key_after, [units, units, outputs], last),
-    )
-
-
-def _core(method: str, key, units: int, said: str) -> AbstractLearner:
-    if method in ("rnn", "lstm"):
-        cell = {"rnn": RNN, "lstm": LSTM}[method]
-        return Cell(cell.random(key, units, units, SCALE))
-    paper = said == "paper"
-    if method in ("eprnn", "eprnn-without-m"):
-        core = PlasticRNN.random(key, units, units, modulated=method == "eprnn")
-        core = replace(core, passes="m h" if paper else "h")
-    elif method in ("epmlp", "epmlp-random"):
-        core = PlasticMLP.random(key, units, units, evolved=method == "epmlp")
-    else:
-        raise Refusal(f"no method {method!r}; see --help for those that there are")
-    return replace(core, plastic="always" if paper else "taught")
-
-
-def _search(name: str, members: int) -> AbstractSearch:
-    population = Population(members)
-    if name == "snes":
-        return SNES(population, sigma=SIGMA)
-    ways: dict[str, tuple[Name, float, Estimate]] = {
-        "program": ("sgd", 0.02, "sum"),
-        "paper": ("sgd", 0.2, "mean"),
-        "adam": ("adam", 0.003, "sum"),
-    }
-    if name not in ways:
-        raise Refusal(f"no search {name!r}; there are snes, {', '.join(ways)}")
-    how, rate, estimate = ways[name]
-    adapts = name != "paper"
-    return OpenAIES(
-        population,
-        optimiser(how, rate),
-        sigma=SIGMA,
-        sigmas=RULES,
-        estimate=estimate,
-        jitter=0.1 if adapts else 0.0,
-        elite=(members + 2) // 25 if adapts else 0,
-        penalty=1e-6 if adapts else 0.0,
-    )
-
-
-def _sines(columns, methods, generations: int, seeds: int) -> tuple[Planned, ...]:
+def _sines(columns, who, generations: int, seeds: int) -> tuple[Planned, ...]:
     return tuple(
         run
         for l, K, N in columns
         for run in grid(
             "plastic_rnn.foretell",
-            method=methods,
+            method=who,
             dimensions=[l],
             shots=[K],
             horizon=[N],
@@ -282,21 +213,21 @@ def _sines(columns, methods, generations: int, seeds: int) -> tuple[Planned, ...
     )
 
 
-def _drives(noises, methods, generations: int, seeds: int) -> tuple[Planned, ...]:
+def _drives(noises, who, generations: int, seeds: int) -> tuple[Planned, ...]:
     return grid(
         "plastic_rnn.drive",
-        method=methods,
+        method=who,
         noise=noises,
         generations=[generations],
         seed=range(seeds),
     )
 
 
-def _looked_at(methods, scale: str, seeds: int) -> tuple[Planned, ...]:
+def _looked_at(who, scale: str, seeds: int) -> tuple[Planned, ...]:
     """The runs of figures 5 and 8: sines of l=1, K=25, N=50; little noise."""
     sines, robot = {"laptop": (750, 500), "paper": (15_000, 15_000)}[scale]
-    runs = _sines([(1, 25, 50)], methods, sines, seeds)
-    return runs + _drives([0.01], methods, robot, seeds)
+    runs = _sines([(1, 25, 50)], who, sines, seeds)
+    return runs + _drives([0.01], who, robot, seeds)
 
 
 def _table2(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
@@ -321,8 +252,8 @@ def _fitness(records: Sequence[Record], columns: tuple[str, ...]) -> Table:
             return "-"
         return f"{np.mean(runs):.3f} ± {np.std(runs):.3f} ({len(runs)})"
 
-    methods = dict.fromkeys(method for method, _ in groups)
-    rows = tuple((m, tuple(cell(m, head) for head in heads)) for m in methods)
+    names = dict.fromkeys(method for method, _ in groups)
+    rows = tuple((m, tuple(cell(m, head) for head in heads)) for m in names)
     return Table("fitness", heads, rows, "Mean ± deviation (runs).")
 
 

@@ -25,8 +25,16 @@ if TYPE_CHECKING:  # the public names, in reading order
     from plastica.rules import PMLPHebb as PMLPHebb
     from plastica.rules import Variant as Variant
     from plastica.baselines import GradientDescent as GradientDescent
-    from plastica.baselines import Recurrent as Recurrent
     from plastica.tasks import Classification as Classification
+    from plastica.rules import Layers as Layers
+    from plastica.rules import PlasticMLP as PlasticMLP
+    from plastica.rules import PlasticRNN as PlasticRNN
+    from plastica.baselines import MAML as MAML
+    from plastica.baselines import Cell as Cell
+    from plastica.baselines import PolicyMAML as PolicyMAML
+    from plastica.baselines import Recurrent as Recurrent
+    from plastica.tasks import Robot as Robot
+    from plastica.tasks import Sines as Sines
     from plastica.tasks import Text as Text
     from plastica.tasks import Toy as Toy
     from plastica.search import CMAES as CMAES
@@ -56,9 +64,9 @@ _WHERE = {  # imported when first asked for, so that `plastica --help` answers a
     "lifetime": ["examine", "lifetime"],
     "living": ["Living"],
     "objective": ["AbstractObjective", "Lifetime"],
-    "rules": ["BLUR", "PMLPHebb", "Variant"],
-    "baselines": ["GradientDescent", "Recurrent"],
-    "tasks": ["Classification", "Text", "Toy"],
+    "rules": ["BLUR", "Layers", "PMLPHebb", "PlasticMLP", "PlasticRNN", "Variant"],
+    "baselines": ["MAML", "Cell", "GradientDescent", "PolicyMAML", "Recurrent"],
+    "tasks": ["Classification", "Robot", "Sines", "Text", "Toy"],
     "search": [
         *("CMAES", "SNES", "MetaGradient", "OpenAIES"),
         *("Population", "SideBySide", "optimiser"),

@@ -1,4 +1,4 @@
-"""One neuron's or synapse's update as a small network: no batch, no layer."""
+"""One neuron's or synapse's update, or one layer's, as a small network: no batch."""
 
 from typing import Literal, Self
 
@@ -11,6 +11,13 @@ from plastica.errors import Refusal
 
 Fed = Literal["side by side", "product", "both"]
 FEATURES = {"side by side": 2, "product": 1, "both": 3}
+Activation = Literal["linear", "tanh", "relu", "sigmoid"]
+ACTIVATIONS = {
+    "linear": lambda x: x,
+    "tanh": jnp.tanh,
+    "relu": jax.nn.relu,
+    "sigmoid": jax.nn.sigmoid,
+}
 
 
 class PMLP(eqx.Module):
@@ -72,6 +79,34 @@ class MLP(eqx.Module):
         return self.W2 @ f(self.W1 @ a + self.b1) + self.b2
 
 
+class Dense(eqx.Module):
+    """A fully connected layer: f(W x + b)."""
+
+    W: Float[Array, "outputs inputs"]
+    b: Float[Array, "outputs"]
+    f: Activation = eqx.field(static=True, default="linear")
+
+    @classmethod
+    def random(
+        cls, key: PRNGKeyArray, inputs: int, outputs: int, f: Activation, scale: float
+    ) -> Self:
+        """Weights N(0, scale^2), biases zero."""
+        return cls(
+            scale * jax.random.normal(key, (outputs, inputs)), jnp.zeros(outputs), f
+        )
+
+    def __call__(self, x: Float[Array, "inputs"]) -> Float[Array, "outputs"]:
+        """What the layer puts out."""
+        return ACTIVATIONS[self.f](self.W @ x + self.b)
+
+
+def through(layers: tuple[Dense, ...], x: Float[Array, "in"]) -> Float[Array, "out"]:
+    """One layer after another."""
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
 class LSTM(eqx.Module):
     """The standard LSTM cell, gates in the order input, forget, output, candidate.
 
@@ -83,13 +118,15 @@ class LSTM(eqx.Module):
     b: Float[Array, "gates"]
 
     @classmethod
-    def random(cls, key: PRNGKeyArray, inputs: int, units: int) -> Self:
-        """Weights N(0, 1 / fan in), biases zero but for the forget gate's."""
+    def random(
+        cls, key: PRNGKeyArray, inputs: int, units: int, scale: float | None = None
+    ) -> Self:
+        """Weights N(0, scale^2) or 1 / fan in; biases zero, the forget gate's 1."""
         key_x, key_h = jax.random.split(key)
         bias = jnp.zeros((4, units)).at[1].set(1.0).ravel()
         return cls(
-            jax.random.normal(key_x, (4 * units, inputs)) / jnp.sqrt(inputs),
-            jax.random.normal(key_h, (4 * units, units)) / jnp.sqrt(units),
+            _drawn(key_x, 4 * units, inputs, scale),
+            _drawn(key_h, 4 * units, units, scale),
             bias,
         )
 
@@ -119,12 +156,14 @@ class RNN(eqx.Module):
     b: Float[Array, "units"]
 
     @classmethod
-    def random(cls, key: PRNGKeyArray, inputs: int, units: int) -> Self:
-        """Weights N(0, 1 / fan in), biases zero."""
+    def random(
+        cls, key: PRNGKeyArray, inputs: int, units: int, scale: float | None = None
+    ) -> Self:
+        """Weights N(0, scale^2), or 1 / fan in; biases zero."""
         key_x, key_h = jax.random.split(key)
         return cls(
-            jax.random.normal(key_x, (units, inputs)) / jnp.sqrt(inputs),
-            jax.random.normal(key_h, (units, units)) / jnp.sqrt(units),
+            _drawn(key_x, units, inputs, scale),
+            _drawn(key_h, units, units, scale),
             jnp.zeros(units),
         )
 
@@ -228,3 +267,8 @@ class Synapse(eqx.Module):
         }[self.fed]
         new = self.update(jnp.concatenate([w, features]))
         return new if self.replaces else w + new
+
+
+def _drawn(key, post: int, pre: int, scale: float | None) -> Float[Array, "post pre"]:
+    normal = jax.random.normal(key, (post, pre))
+    return normal / jnp.sqrt(pre) if scale is None else scale * normal

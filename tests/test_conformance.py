@@ -1,5 +1,6 @@
 """What is true of every learner, whatever it is: each learner meets each property."""
 
+from dataclasses import replace
 from functools import lru_cache, partial
 
 import equinox as eqx
@@ -9,11 +10,19 @@ import numpy as np
 import pytest
 from jaxtyping import Array, Bool
 
-from plastica.baselines import GradientDescent, OnlineLSTM, Recurrent
+from plastica.baselines import (
+    MAML,
+    Cell,
+    GradientDescent,
+    OnlineLSTM,
+    PolicyMAML,
+    Recurrent,
+)
+from plastica.cells import LSTM, Dense
 from plastica.learner import flatten, names, theta
 from plastica.lifetime import birth, live, total
 from plastica.network import Network
-from plastica.rules import BLUR, PMLPHebb
+from plastica.rules import BLUR, Layers, PlasticMLP, PlasticRNN, PMLPHebb
 from plastica.tasks import Text
 
 K, UNITS = 4, 3
@@ -34,6 +43,29 @@ def recurrent(kind, told):
     return getattr(Recurrent, kind)(jax.random.key(0), K, UNITS, K, told)
 
 
+def between(core):
+    """A core of two inputs and three units between layers, all of theta drawn."""
+    keys = jax.random.split(jax.random.key(1), 3)
+    before = (Dense.random(keys[0], K, 2, "relu", 1.0),)
+    after = (Dense.random(keys[1], UNITS, K, "linear", 1.0),)
+    vector, learner_of = flatten(Layers(before, core, after))
+    return learner_of(0.05 * jax.random.normal(keys[2], vector.shape))
+
+
+def plastic(kind, plastic="taught", **how):
+    core = kind.random(jax.random.key(0), 2, UNITS, **how)
+    return between(replace(core, plastic=plastic))
+
+
+def maml(kind):
+    keys = jax.random.split(jax.random.key(0), 2)
+    layers = (
+        Dense.random(keys[0], K, UNITS, "tanh", 0.5),
+        Dense.random(keys[1], UNITS, K, "linear", 0.5),
+    )
+    return kind(layers=layers, rates=jnp.full(2, 0.1), shots=5)
+
+
 LEARNERS = {
     "PMLPHebb, relu": partial(pmlp_hebb, "relu"),
     "PMLPHebb, softmax": partial(pmlp_hebb, "softmax"),
@@ -48,6 +80,14 @@ LEARNERS = {
         for told in ("nothing", "target", "error")
     },
     "LSTM trained online": partial(OnlineLSTM.of, UNITS, K, window=4),
+    "PlasticRNN, plastic when taught": partial(plastic, PlasticRNN),
+    "PlasticMLP, random weights": partial(plastic, PlasticMLP, evolved=False),
+    "PlasticRNN, plastic always, told nothing": partial(plastic, PlasticRNN, "always"),
+    "MAML": partial(maml, MAML),
+    "PolicyMAML": partial(maml, PolicyMAML),
+    "lstm between layers, told nothing": lambda: between(
+        Cell(LSTM.random(jax.random.key(0), 2, UNITS))
+    ),
 }
 PMLPS = {
     "layers.0.M1": (14, 8),
@@ -78,6 +118,37 @@ def cell(gates, hears):
     }
 
 
+def layered(core):
+    """The names of a network of layers: `core` are its core's."""
+    before = {"before.0.W": (2, K), "before.0.b": (2,)}
+    after = {"after.0.W": (K, UNITS), "after.0.b": (K,)}
+    return before | {f"core.{name}": shape for name, shape in core.items()} | after
+
+
+EPRNN = {
+    "W_i": (UNITS, 2),
+    "W_0": (UNITS, UNITS),
+    "b": (UNITS,),
+    "h_0": (UNITS,),
+    **{f"rule.{name}": (UNITS, UNITS) for name in "ABCD"},
+    "modulator.W_h": (UNITS, UNITS),
+    "modulator.W_i": (UNITS, 2),
+    "modulator.b": (UNITS,),
+}
+EPMLP = {
+    "b": (UNITS,),
+    **{f"rule.{name}": (UNITS, 2) for name in "ABCD"},
+    "modulator.W": (UNITS, 2),
+    "modulator.b": (UNITS,),
+}
+MAMLS = {
+    "layers.0.W": (UNITS, K),
+    "layers.0.b": (UNITS,),
+    "layers.1.W": (K, UNITS),
+    "layers.1.b": (K,),
+    "rates": (2,),
+}
+GATES = {"W_x": (4 * UNITS, 2), "W_h": (4 * UNITS, UNITS), "b": (4 * UNITS,)}
 THETA = {
     "PMLPHebb, relu": PMLPS,
     "PMLPHebb, softmax": PMLPS,
@@ -91,6 +162,14 @@ THETA = {
     "rnn, told target": cell(1, 2 * K),
     "rnn, told error": cell(1, 2 * K),
     "LSTM trained online": {"log_rate": ()},
+    "PlasticRNN, plastic when taught": layered(EPRNN),
+    "PlasticMLP, random weights": layered(EPMLP),
+    "PlasticRNN, plastic always, told nothing": layered(EPRNN),
+    "MAML": MAMLS,
+    "PolicyMAML": MAMLS,
+    "lstm between layers, told nothing": layered(
+        {f"cell.{name}": shape for name, shape in GATES.items()}
+    ),
 }
 KEPT = ("w.", "net.", "moments.")  # parts of states that outlast a rest
 TEXT = np.random.default_rng(0).integers(0, K, 40)
@@ -257,5 +336,5 @@ def test_rest_zeroes_activations_and_keeps_weights(name, learner):
         names(state), jax.tree.leaves(state), jax.tree.leaves(rested), strict=True
     )
     for leaf, before, after in leaves:
-        kept = leaf.startswith(KEPT)
+        kept = leaf == "W" or leaf.startswith(KEPT)
         assert np.array_equal(after, before if kept else 0 * before)

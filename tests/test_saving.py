@@ -11,12 +11,13 @@ import pytest
 
 import plastica
 from plastica import store
-from plastica.baselines import OnlineLSTM, Recurrent
-from plastica.cells import PMLP
+from plastica.baselines import Cell, OnlineLSTM, Recurrent
+from plastica.cells import LSTM, PMLP
 from plastica.errors import Refusal
+from plastica.experiments import plastic_rnn
 from plastica.learner import AbstractLearner
 from plastica.network import Network
-from plastica.rules import PMLPHebb
+from plastica.rules import PlasticMLP, PlasticRNN, PMLPHebb
 from plastica.saving import arrays_of, load, read_rule, save
 from plastica.store import Damaged, write_bundle
 
@@ -31,6 +32,13 @@ LEARNERS = {
     "lstm, told the error": lambda: Recurrent.lstm(KEY, 5, 3, 5, "error"),
     "LSTM trained online": lambda: OnlineLSTM.of(3, 5),
     "rnn, told the target": lambda: Recurrent.rnn(KEY, 5, 3, 5, "target"),
+    "eprnn": lambda: plastic_rnn.foretell(units=3).learner,
+    "plastic rnn": lambda: PlasticRNN.random(KEY, 4, 3),
+    "plastic rnn, no m": lambda: PlasticRNN.random(KEY, 4, 3, modulated=False),
+    "plastic mlp, random": lambda: PlasticMLP.random(KEY, 4, 3, evolved=False),
+    "cell": lambda: Cell(LSTM.random(KEY, 4, 3)),
+    "maml": lambda: plastic_rnn.foretell(method="maml", units=3).learner,
+    "policy": lambda: plastic_rnn.drive(method="maml-one-rollout", units=3).learner,
 }
 
 

@@ -1,6 +1,8 @@
 """What learners of each kind of task have to show."""
 
+from plastica.exhibits.driving import Driving
 from plastica.exhibits.exams import Exams
 from plastica.exhibits.reading import Reading
+from plastica.exhibits.trials import Foretelling
 
-__all__ = ["Exams", "Reading"]
+__all__ = ["Driving", "Exams", "Foretelling", "Reading"]

@@ -6,6 +6,7 @@ import jax
 from tyro.conf import arg
 
 from plastica.baselines import Recurrent
+from plastica.cells import Dense
 from plastica.data import load
 from plastica.errors import Refusal
 from plastica.experiment import Experiment
@@ -13,7 +14,7 @@ from plastica.experiments import knobs
 from plastica.experiments.passages import Passages
 from plastica.learner import AbstractLearner
 from plastica.network import Network
-from plastica.rules import PMLPHebb
+from plastica.rules import Layers, PlasticRNN, PMLPHebb
 from plastica.search import (
     CMAES,
     SNES,
@@ -24,7 +25,7 @@ from plastica.search import (
     optimiser,
 )
 
-RuleName = Literal["pmlp_hebb", "lstm", "rnn"]
+RuleName = Literal["pmlp_hebb", "plastic_rnn", "lstm", "rnn"]
 TaskName = Literal["memorise", "predict"]
 SearchName = Literal["snes", "openai_es", "cma_es", "gradient"]
 READINGS = {"memorise": 2, "predict": 1}
@@ -65,9 +66,17 @@ def _learner(rule, search, symbols, hidden, told, seed) -> AbstractLearner:
         if search == "gradient":  # which vanishes at zero
             return PMLPHebb.random(key, network)
         return PMLPHebb.zeros(network)
+    if rule == "plastic_rnn":
+        key_before, key_core, key_after = jax.random.split(key, 3)
+        before = Dense.random(key_before, symbols, hidden, "relu", 0.1)
+        after = Dense.random(key_after, hidden, symbols, "linear", 0.1)
+        core = PlasticRNN.random(key_core, hidden, hidden)
+        return Layers((before,), core, (after,))
     born = {"lstm": Recurrent.lstm, "rnn": Recurrent.rnn}
     if rule not in born:
-        raise Refusal(f"no rule {rule!r}; there are pmlp_hebb, {', '.join(born)}")
+        raise Refusal(
+            f"no rule {rule!r}; there are pmlp_hebb, plastic_rnn, {', '.join(born)}"
+        )
     return born[rule](key, symbols, hidden, symbols, told)
 
 

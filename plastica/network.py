@@ -45,6 +45,12 @@ class Network:
         itself = [(layer, layer) for layer in range(1, last)]
         return cls(tuple(sizes), tuple(sorted(both_ways + itself)))
 
+    @classmethod
+    def chain(cls, *sizes: int) -> "Network":
+        """Each layer joined to the next, one way."""
+        edges = ((layer + 1, layer) for layer in range(len(sizes) - 1))
+        return cls(tuple(sizes), tuple(edges))
+
     def same_kinds(self, other: "Network") -> bool:
         """Whether the two differ in the sizes of their layers only."""
         same_depth = len(self.sizes) == len(other.sizes)

@@ -1,5 +1,6 @@
 """Worlds to live in."""
 
+from plastica.tasks.images import Classification
 from plastica.tasks.text import Text
 
-__all__ = ["Text"]
+__all__ = ["Classification", "Text"]

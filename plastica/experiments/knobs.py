@@ -36,6 +36,15 @@ Engine = Annotated[
 ]
 Seed = Annotated[int, arg(help="of everything that is drawn")]
 Seeds = Annotated[int, arg(help="runs of each kind, differing in their seed")]
+Images = Annotated[
+    str,
+    arg(
+        help="images to learn from: digits, mnist, fashion-mnist, kmnist, sum-sign, "
+        "random, or a folder of idx or PNG files"
+    ),
+]
+Side = Annotated[int, arg(help="images are resized to so many pixels a side")]
+Lessons = Annotated[int, arg(help="images of a life, one a tick")]
 Rate = Annotated[float, arg(help="step size of the optimiser")]
 Clip = Annotated[float, arg(help="largest norm of a gradient")]
 Told = Annotated[

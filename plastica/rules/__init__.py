@@ -2,5 +2,6 @@
 
 from plastica.rules.pmlp_hebb import PMLPHebb
 from plastica.rules.vsml import VSML
+from plastica.rules.vsml_cloning import Cloning
 
-__all__ = ["VSML", "PMLPHebb"]
+__all__ = ["VSML", "Cloning", "PMLPHebb"]

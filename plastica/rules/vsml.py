@@ -3,7 +3,8 @@
 Between two layers of neurons stands a grid of sub-LSTMs, one for every pair, where
 other networks have a weight. Their states hold what is learned; theta, the same for all
 of them, says how they use it and how they change it. Neurons are only where their
-messages meet: forward ones, into the next layer, and backward ones, into the one before.
+messages meet: forward ones, into the next layer, and backward ones, into the one
+before.
 """
 
 import dataclasses
@@ -157,7 +158,7 @@ class VSML(AbstractRule):
         C, U = (_drawn(key, (messages, units)) for key in keys[1:])
         none, shape = jnp.zeros(messages), (2, messages)
         return cls(
-            cell=LSTM(*jnp.split(W, [2 * messages], axis=1), jnp.zeros(4 * units)),
+            cell=LSTM(W[:, : 2 * messages], W[:, 2 * messages :], jnp.zeros(4 * units)),
             C=C,
             b_C=none,
             U=U,
@@ -207,6 +208,11 @@ class VSML(AbstractRule):
     def learn(self, state: VSMLState, feedback: Feedback) -> VSMLState:
         """Tells the last layer its error; a sweep back, if there is one, spends it."""
         target, members = feedback.target, state.y.size // state.y.shape[-1]
+        if target.shape != state.y.shape:
+            raise Refusal(
+                f"the grid answers with {state.y.shape[-1]} classes, got a target of "
+                f"{target.shape[-1]}; give its network as many outputs"
+            )
         error = (jax.nn.softmax(state.y) - target) / members
         learn = self._learn if state.y.ndim == 1 else jax.vmap(self._learn)
         return learn(state, error, target)
@@ -217,9 +223,9 @@ class VSML(AbstractRule):
         return silent._replace(h=state.h, c=state.c)
 
     def _predict(self, state, x):
-        state = state._replace(forward=(self._message(x), *state.forward[1:]))
+        state = state._replace(forward=(self.message(x), *state.forward[1:]))
         state = self._sweep(state, range(len(state.h)))
-        y = self._sent_forward(state.h[-1])[OUTPUT]
+        y = self.sent_forward(state.h[-1])[OUTPUT]
         if self.bound:
             y = self.bound * jnp.tanh(y / self.bound)
         return self._told(state._replace(y=y), jnp.zeros_like(y)), y
@@ -235,14 +241,14 @@ class VSML(AbstractRule):
         """The layers of sub-LSTMs in turn, each hearing the newest messages."""
         h, c, forward, backward = map(list, state[:4])
         for l in layers:
-            h[l], c[l] = self._layer(h[l], c[l], forward[l], backward[l])
+            h[l], c[l] = self.layer(h[l], c[l], forward[l], backward[l])
             if l + 1 < len(h):
-                forward[l + 1] = self._sent_forward(h[l])
+                forward[l + 1] = self.sent_forward(h[l])
             if l > 0:
-                backward[l - 1] = self._sent_backward(h[l])
+                backward[l - 1] = self.sent_backward(h[l])
         return VSMLState(tuple(h), tuple(c), tuple(forward), tuple(backward), state.y)
 
-    def _layer(self, h, c, forward, backward):
+    def layer(self, h, c, forward, backward):
         """All micro-ticks of a layer; what it hears is the same in each.
 
         A pair of messages is never put together for each of the n_post n_pre sub-LSTMs:
@@ -258,14 +264,16 @@ class VSML(AbstractRule):
             h = _sigmoid(o) * jnp.tanh(c)
         return h, c
 
-    def _sent_forward(self, h) -> Float[Array, "M post"]:
+    def sent_forward(self, h: Float[Array, "N post pre"]) -> Float[Array, "M post"]:
+        """The messages into the next layer."""
         return self._sent(h, self.C, self.b_C, 0)
 
-    def _sent_backward(self, h) -> Float[Array, "M pre"]:
+    def sent_backward(self, h: Float[Array, "N post pre"]) -> Float[Array, "M pre"]:
+        """The messages into the layer before."""
         return self._sent(jnp.swapaxes(h, 1, 2), self.U, self.b_U, 1)
 
     def _sent(self, h, C, b, way):
-        """Messages that meet over the last axis; linear ones meet before they are made."""
+        """Messages met over the last axis; linear ones meet before they are made."""
         meet = {"mean": jnp.mean, "sum": jnp.sum}[self.aggregate]
         if self.gain is None or self.offset is None:
             senders = h.shape[2] if self.aggregate == "sum" else 1
@@ -275,13 +283,13 @@ class VSML(AbstractRule):
         gain, offset = self.gain[way], self.offset[way]
         return meet(gain[:, None, None] * normal + offset[:, None, None], 2)
 
-    def _message(self, *parts: Float[Array, "n"]) -> Float[Array, "M n"]:
+    def message(self, *parts: Float[Array, "n"]) -> Float[Array, "M n"]:
         """(part, part, 0, ...) for every neuron."""
         silence = jnp.zeros((len(self.b_C) - len(parts), len(parts[0])))
         return jnp.concatenate([jnp.stack(parts), silence])
 
     def _told(self, state, *parts) -> VSMLState:
-        return state._replace(backward=(*state.backward[:-1], self._message(*parts)))
+        return state._replace(backward=(*state.backward[:-1], self.message(*parts)))
 
 
 def _sigmoid(x):

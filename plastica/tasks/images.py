@@ -21,6 +21,7 @@ class Course(NamedTuple):
     key: Key[Array, ""]
     classes: Integer[Array, "answers"]
     tick: Integer[Array, ""]
+    projection: Float[Array, "pixels pixels"] | None = None
 
 
 class Classification(AbstractTask):
@@ -31,6 +32,8 @@ class Classification(AbstractTask):
     exams, or over all ticks if there are none. With `redraw` each life has classes of
     its own, drawn with their answers; else `classes` stand in the order given. Images
     are drawn anew at each tick, each as likely as any other of its life's classes.
+    Pixels from 0 to 1 are shown less `mean`, over `deviation`; if `projected`, through
+    a random matrix, N(0, 1 / pixels), which each life has of its own.
     """
 
     images: UInt8[Array, "images pixels"]  # class by class, those for exams last
@@ -43,6 +46,9 @@ class Classification(AbstractTask):
     exams: int = eqx.field(static=True, default=1)
     redraw: bool = eqx.field(static=True, default=False)
     label: Literal["one-hot", "signs"] = eqx.field(static=True, default="one-hot")
+    mean: float = 0.0
+    deviation: float = 1.0
+    projected: bool = eqx.field(static=True, default=False)
     gives: ClassVar[frozenset[str]] = frozenset({"target"})
 
     def __check_init__(self) -> None:
@@ -112,11 +118,18 @@ class Classification(AbstractTask):
         classes = self.classes
         if self.redraw:
             classes = jax.random.permutation(key_classes, classes)[: self.answers]
-        return Course(key_images, classes, jnp.zeros((), int))
+        course = Course(key_images, classes, jnp.zeros((), int))
+        if not self.projected:
+            return course
+        pixels = self.images.shape[1]
+        drawn = jax.random.normal(jax.random.fold_in(key, 1), (pixels, pixels))
+        return course._replace(projection=drawn / jnp.sqrt(pixels))
 
     def observe(self, world: Course) -> Float[Array, "*batch pixels"]:
-        """Images, from 0 to 1."""
-        return self.images[self._drawn(world)[0]] / jnp.asarray(255.0)
+        """Images, one in a row."""
+        shown = self.images[self._drawn(world)[0]] / jnp.asarray(255.0)
+        x = (shown - self.mean) / self.deviation
+        return x if world.projection is None else x @ world.projection
 
     def respond(
         self, world: Course, y: Float[Array, "*batch answers"]

@@ -1,0 +1,245 @@
+"""Variable sharing: cloned back-propagation, and rules from scratch (paper 003)."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import jax
+import numpy as np
+from tyro.conf import arg
+
+from plastica.baselines import Recurrent
+from plastica.data import load_images
+from plastica.exhibit import Panel, Score, Table
+from plastica.exhibits import Online, Square
+from plastica.experiment import Experiment
+from plastica.experiments import knobs
+from plastica.experiments.figures import Scale
+from plastica.learner import AbstractLearner
+from plastica.network import Network
+from plastica.objective import Lifetime
+from plastica.plots import lines
+from plastica.rules import VSML, Cloning
+from plastica.search import CMAES, MetaGradient, OpenAIES, Population, optimiser
+from plastica.sweep import Record, Sweep, grid
+from plastica.tasks import Classification
+
+Others = Annotated[
+    tuple[str, ...],
+    arg(help="sets of images that the search never sees, shown at the end"),
+]
+Pixels = Literal["as they are", "standardised"]
+STANDARD = {"mean": 0.1307, "deviation": 0.3081}  # of MNIST's pixels, for every set
+PASS = 60_000  # images of one pass over MNIST
+UNSEEN = 8  # lives of every evaluation
+EXAM = 2_000  # questions after the last lesson
+
+
+def forward(
+    *,
+    rate: knobs.Rate = 1e-2,
+    generations: knobs.Generations = 4_000,
+    every: knobs.Every = 200,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """A sub-LSTM learns to compute tanh(x) w on random data (figure 4, Eq. 13)."""
+    return _cloned(Cloning(descent=False), Square, rate, (generations, every, seed))
+
+
+def clone(
+    *,
+    images: Annotated[
+        tuple[str, ...], arg(help="sets of images on which the clone is shown")
+    ] = ("mnist", "fashion-mnist"),
+    learns: Annotated[float, arg(help="the rate at which a weight descends")] = 0.005,
+    lessons: knobs.Lessons = PASS,
+    lives: knobs.Lives = 1,
+    rate: knobs.Rate = 1e-2,
+    generations: knobs.Generations = 4_000,
+    every: knobs.Every = 200,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """A sub-LSTM learns back-propagation on random data (figure 5, blue)."""
+    tasks = tuple(
+        _task(each, "test", (28, lessons), "as they are", EXAM) for each in images
+    )
+    cloning = Cloning(rate=learns, bias_rate=learns / 50)
+
+    def shown(cloning):
+        return Online(tasks, images, lives)
+
+    return _cloned(cloning, shown, rate, (generations, every, seed))
+
+
+def improve(
+    *,
+    images: knobs.Images = "mnist",
+    others: Others = ("fashion-mnist",),
+    side: knobs.Side = 14,
+    lessons: knobs.Lessons = 1_000,
+    lives: knobs.Lives = 1,
+    search: Literal["cma-es", "openai-es"] = "cma-es",
+    sigma: Annotated[
+        float, arg(help="deviation of the noise, or the first one")
+    ] = 0.01,
+    population: knobs.Members = 16,
+    generations: knobs.Generations = 50,
+    every: knobs.Every = 10,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """Evolve the clone that --init-from names, to learn faster (figure 5, orange)."""
+    members = Population(population)
+    found = {
+        "cma-es": lambda: CMAES(members, sigma),
+        "openai-es": lambda: OpenAIES(members, optimiser("adam", sigma), sigma),
+    }[search]()
+    start = _backpropagating(side * side, seed)
+    sets, lived = (images, *others), (side, lessons, lives)
+    return _online(start, found, sets, lived, "as they are", (generations, every, seed))
+
+
+def from_scratch(
+    *,
+    images: knobs.Images = "mnist",
+    others: Others = ("fashion-mnist",),
+    side: knobs.Side = 8,
+    learner: Literal["vsml", "meta-rnn"] = "vsml",
+    units: Annotated[int, arg(help="of a sub-LSTM, or of the Meta RNN")] = 16,
+    lessons: knobs.Lessons = 200,
+    lives: knobs.Lives = 16,
+    search: Literal["gradient", "openai-es"] = "gradient",
+    rate: knobs.Rate = 5e-3,
+    sigma: Annotated[float, arg(help="deviation of the noise of an evolution")] = 0.05,
+    population: knobs.Members = 128,
+    projected: Annotated[
+        bool, arg(help="each life sees through its own matrix")
+    ] = False,
+    relabelled: Annotated[
+        bool, arg(help="each life has its own order of labels")
+    ] = False,
+    generations: knobs.Generations = 1_500,
+    every: knobs.Every = 50,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """Meta-train a rule on online lives of images, from scratch (3.2, figure 6)."""
+    key, pixels = jax.random.key(seed), side * side
+    classes = load_images(images).classes
+    start: AbstractLearner = {
+        "vsml": lambda: VSML.random(key, Network.chain(pixels, classes), units),
+        "meta-rnn": lambda: Recurrent.lstm(key, pixels, units, classes, "error"),
+    }[learner]()
+    found = {
+        "gradient": lambda: MetaGradient(
+            optimiser=optimiser("adam", rate, 1.0, generations)
+        ),
+        "openai-es": lambda: OpenAIES(
+            Population(population), optimiser("adam", rate), sigma
+        ),
+    }[search]()
+    lived, counts = (side, lessons, lives), (generations, every, seed)
+    sets = (images, *others)
+    return _online(
+        start, found, sets, lived, "standardised", counts, (projected, relabelled)
+    )
+
+
+def figure4(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """A sub-LSTM learns tanh(x) w with small errors (claim V2)."""
+    generations = {"laptop": 4_000, "paper": 40_000}[scale]
+    runs = grid("vsml.forward", generations=[generations], seed=range(seeds))
+    return Sweep(runs, _scores, figure4.__doc__ or "")
+
+
+def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds | None = None) -> Sweep:
+    """Cloned back-propagation learns images that it never saw (claim V3)."""
+    seeds = seeds or {"laptop": 5, "paper": 60}[scale]
+    runs = grid("vsml.clone", lessons=[PASS], seed=range(seeds))
+    return Sweep(runs, _scores, figure5.__doc__ or "")
+
+
+def figure6(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """From scratch, it learns faster than Adam, and other images too (claim V5)."""
+    side, generations = {"laptop": (8, 500), "paper": (28, 10_000)}[scale]
+    sizes = {"side": [side], "generations": [generations], "seed": range(seeds)}
+    rules = grid("vsml.from_scratch", learner=["vsml"], **sizes)
+    others = grid("vsml.from_scratch", learner=["meta-rnn"], units=[64], **sizes)
+    return Sweep(rules + others, _scores, figure6.__doc__ or "")
+
+
+def _cloned(cloning: Cloning, exhibit, rate, counts) -> Experiment:
+    generations, every, seed = counts
+    return Experiment(
+        learner=_backpropagating(28 * 28, seed),
+        objective=cloning,
+        search=MetaGradient(optimiser=optimiser("adam", rate, 1.0, generations)),
+        generations=generations,
+        evaluation=cloning,
+        every=every,
+        exhibit=exhibit(cloning),
+        seed=seed,
+    )
+
+
+def _backpropagating(inputs: int, seed: int) -> VSML:
+    """What is cloned into: sums, as Eq. (13) has them, and a sweep back."""
+    network = Network.chain(inputs, 10)
+    return VSML.random(
+        jax.random.key(seed), network, aggregate="sum", error="sweeps back"
+    )
+
+
+def _task(images, part, lived, pixels: Pixels, exams=0, **choices) -> Classification:
+    side, lessons = lived
+    there = load_images(images)
+    if there.images.shape[1:] != (side, side):
+        there = there.resized(side)
+    shown = STANDARD if pixels == "standardised" else {}
+    return Classification.of(
+        there, part, batch=None, lessons=lessons, exams=exams, **shown, **choices
+    )
+
+
+def _online(start, search, sets, lived, pixels: Pixels, counts, seen=(False, False)):
+    side, lessons, lives = lived
+    generations, every, seed = counts
+    own = load_images(sets[0])
+    choices = {"projected": seen[0], "answers": own.classes if seen[1] else None}
+    size = (side, lessons)
+    tests = tuple(_task(each, "test", size, pixels, EXAM) for each in sets)
+    training = _task(sets[0], "training", size, pixels, **choices)
+    held_out = _task(sets[0], "validation", size, pixels)
+    return Experiment(
+        learner=start,
+        objective=Lifetime.of(training, lives=lives),
+        search=search,
+        generations=generations,
+        evaluation=Lifetime.of(held_out, lives=UNSEEN),
+        every=every,
+        exhibit=Online(tests, sets, UNSEEN),
+        sources=((own.name, own.sha256),),
+        seed=seed,
+    )
+
+
+def _scores(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+    """What each kind of learner scored, over seeds, and what its lives looked like."""
+    kinds: dict[str, list[Record]] = {}
+    for record in records:
+        kind = record["source"]["arguments"].get("learner", "this rule")
+        kinds.setdefault(kind, []).append(record)
+    rows, curves = [], {}
+    for kind, alike in kinds.items():
+        for name in alike[0]["scores"]["rows"]:
+            cells = [[c["mean"] for c in r["scores"]["rows"][name]] for r in alike]
+            scores = tuple(map(Score.of, np.array(cells).T))
+            rows.append((kind if name == "this rule" else name, scores))
+        for name in alike[0]["scores"]["life"]:
+            lives = [r["scores"]["life"][name] for r in alike]
+            curves[f"{kind}, {name}"] = np.mean(lives, 0)
+    told = records[0]["scores"]
+    table = Table(
+        title=f"{told['title']}; means over {len(records) // len(kinds)} seeds",
+        columns=tuple(told["columns"]),
+        rows=tuple(dict(rows).items()),
+    )
+    picture = lines(curves, "lesson", "")
+    return table, [Panel("Within a life", "Means over seeds.", picture)]

@@ -47,9 +47,8 @@ class Network:
 
     @classmethod
     def chain(cls, *sizes: int) -> "Network":
-        """Each layer joined to the next, one way."""
-        edges = ((layer + 1, layer) for layer in range(len(sizes) - 1))
-        return cls(tuple(sizes), tuple(edges))
+        """Each layer joined to the next one only."""
+        return cls(tuple(sizes), tuple((l + 1, l) for l in range(len(sizes) - 1)))
 
     def same_kinds(self, other: "Network") -> bool:
         """Whether the two differ in the sizes of their layers only."""

@@ -13,7 +13,7 @@ from plastica.baselines import Recurrent
 from plastica.learner import flatten, names, theta
 from plastica.lifetime import birth, live, total
 from plastica.network import Network
-from plastica.rules import VSML, PMLPHebb
+from plastica.rules import BLUR, VSML, PMLPHebb
 from plastica.tasks import Text
 
 K, UNITS = 4, 3
@@ -23,6 +23,11 @@ def pmlp_hebb(readout):
     network = Network.layered(K, UNITS, K)
     rule = PMLPHebb.random(jax.random.key(8), network, scale=0.1)  # lively, not wild
     return PMLPHebb(layers=rule.layers, network=network, readout=readout)
+
+
+def blur():
+    network = Network.chain(K, UNITS, K)
+    return BLUR.random(jax.random.key(8), network, normalised=False)
 
 
 def recurrent(kind, told):
@@ -40,6 +45,7 @@ LEARNERS = {
     "PMLPHebb, softmax": partial(pmlp_hebb, "softmax"),
     "VSML, the error waits": partial(vsml, "waits"),
     "VSML, the error sweeps back": partial(vsml, "sweeps back"),
+    "BLUR": blur,
     **{
         f"{kind}, told {told}": partial(recurrent, kind, told)
         for kind in ("lstm", "rnn")
@@ -91,6 +97,8 @@ THETA = {
     "PMLPHebb, softmax": PMLPS,
     "VSML, the error waits": GRID,
     "VSML, the error sweeps back": GRID,
+    "BLUR": {name: () for name in ("f", "eta", "f_tilde", "eta_tilde")}
+    | {name: (2, 2) for name in ("nu", "mu", "nu_tilde", "mu_tilde")},
     "lstm, told nothing": cell(4, K),
     "lstm, told target": cell(4, 2 * K),
     "lstm, told error": cell(4, 2 * K),

@@ -1,16 +1,17 @@
 """Variable sharing: cloned back-propagation, and rules from scratch (paper 003)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import jax
 import numpy as np
 from tyro.conf import arg
 
-from plastica.baselines import Recurrent
+from plastica.baselines import GradientDescent, Recurrent
 from plastica.data import load_images
 from plastica.exhibit import Panel, Score, Table
-from plastica.exhibits import Online, Square
+from plastica.exhibits import Exams, Square
 from plastica.experiment import Experiment
 from plastica.experiments import knobs
 from plastica.experiments.figures import Scale
@@ -27,10 +28,10 @@ Others = Annotated[
     tuple[str, ...],
     arg(help="sets of images that the search never sees, shown at the end"),
 ]
-Pixels = Literal["as they are", "standardised"]
 STANDARD = {"mean": 0.1307, "deviation": 0.3081}  # of MNIST's pixels, for every set
 PASS = 60_000  # images of one pass over MNIST
-UNSEEN = 8  # lives of every evaluation
+RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # of the gradient descents shown beside
+UNSEEN, SHOWN = 8, 32  # lives of every evaluation, and at the end
 EXAM = 2_000  # questions after the last lesson
 
 
@@ -42,7 +43,8 @@ def forward(
     seed: knobs.Seed = 0,
 ) -> Experiment:
     """A sub-LSTM learns to compute tanh(x) w on random data (figure 4, Eq. 13)."""
-    return _cloned(Cloning(descent=False), Square, rate, (generations, every, seed))
+    cloning = Cloning(descent=False)
+    return _cloned(cloning, Square(cloning), rate, (generations, every, seed))
 
 
 def clone(
@@ -59,14 +61,12 @@ def clone(
     seed: knobs.Seed = 0,
 ) -> Experiment:
     """A sub-LSTM learns back-propagation on random data (figure 5, blue)."""
-    tasks = tuple(
-        _task(each, "test", (28, lessons), "as they are", EXAM) for each in images
-    )
+    courses = {
+        each: _course(each, "test", (28, lessons), "as they are", EXAM)
+        for each in images
+    }
     cloning = Cloning(rate=learns, bias_rate=learns / 50)
-
-    def shown(cloning):
-        return Online(tasks, images, lives)
-
+    shown = _shown(courses, (learns,), lives)
     return _cloned(cloning, shown, rate, (generations, every, seed))
 
 
@@ -135,10 +135,15 @@ def from_scratch(
             Population(population), optimiser("adam", rate), sigma
         ),
     }[search]()
-    lived, counts = (side, lessons, lives), (generations, every, seed)
-    sets = (images, *others)
     return _online(
-        start, found, sets, lived, "standardised", counts, (projected, relabelled)
+        start,
+        found,
+        (images, *others),
+        (side, lessons, lives),
+        "standardised",
+        (generations, every, seed),
+        projected=projected,
+        answers=classes if relabelled else None,
     )
 
 
@@ -174,7 +179,7 @@ def _cloned(cloning: Cloning, exhibit, rate, counts) -> Experiment:
         generations=generations,
         evaluation=cloning,
         every=every,
-        exhibit=exhibit(cloning),
+        exhibit=exhibit,
         seed=seed,
     )
 
@@ -187,26 +192,48 @@ def _backpropagating(inputs: int, seed: int) -> VSML:
     )
 
 
-def _task(images, part, lived, pixels: Pixels, exams=0, **choices) -> Classification:
+def _course(images: str, part: str, lived, pixels, exams=0, **choices):
+    """Lives of an image a tick, "unseen" ones and "validation" of images of their own.
+
+    The former are those set apart, the latter the last fifth of the others.
+    """
     side, lessons = lived
     there = load_images(images)
     if there.images.shape[1:] != (side, side):
         there = there.resized(side)
+    rest = len(there.labels) - there.tests
+    own = {"validation": slice(rest * 4 // 5, rest), "unseen": slice(rest, None)}
+    if part in own:
+        kept = own[part]
+        there = replace(
+            there, images=there.images[kept], labels=there.labels[kept], tests=1
+        )
+        part = "test"
     shown = STANDARD if pixels == "standardised" else {}
     return Classification.of(
         there, part, batch=None, lessons=lessons, exams=exams, **shown, **choices
     )
 
 
-def _online(start, search, sets, lived, pixels: Pixels, counts, seen=(False, False)):
+def _shown(courses: dict[str, Classification], rates, lives: int) -> Exams:
+    """Courses beside gradient descent at every rate."""
+    network = next(iter(courses.values())).network()
+    rivals = {
+        f"{method} at {rate:g}": GradientDescent.at(rate, network, method)
+        for method in ("sgd", "adam")
+        for rate in rates
+    }
+    return Exams.of(courses, rivals, lives)
+
+
+def _online(start, search, sets, lived, pixels, counts, **choices) -> Experiment:
+    """Searched on lives of training images, shown on lives of images set apart."""
     side, lessons, lives = lived
     generations, every, seed = counts
-    own = load_images(sets[0])
-    choices = {"projected": seen[0], "answers": own.classes if seen[1] else None}
-    size = (side, lessons)
-    tests = tuple(_task(each, "test", size, pixels, EXAM) for each in sets)
-    training = _task(sets[0], "training", size, pixels, **choices)
-    held_out = _task(sets[0], "validation", size, pixels)
+    size, source = (side, lessons), load_images(sets[0])
+    training = _course(sets[0], "training", size, pixels, **choices)
+    held_out = _course(sets[0], "validation", size, pixels)
+    courses = {each: _course(each, "unseen", size, pixels) for each in sets}
     return Experiment(
         learner=start,
         objective=Lifetime.of(training, lives=lives),
@@ -214,8 +241,8 @@ def _online(start, search, sets, lived, pixels: Pixels, counts, seen=(False, Fal
         generations=generations,
         evaluation=Lifetime.of(held_out, lives=UNSEEN),
         every=every,
-        exhibit=Online(tests, sets, UNSEEN),
-        sources=((own.name, own.sha256),),
+        exhibit=_shown(courses, RATES, SHOWN),
+        sources=((source.name, source.sha256),),
         seed=seed,
     )
 

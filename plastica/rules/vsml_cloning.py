@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner
 from plastica.objective import AbstractObjective
-from plastica.rules.vsml import OUTPUT, VSML
+from plastica.rules.vsml import VSML
 
 LIVELY = 0.3  # deviation of what the cells that hold nothing are begun with
 BLACK = 0.3  # the share of inputs that are exactly zero, as most of an image is
@@ -124,10 +124,10 @@ class Cloning(AbstractObjective):
     def _sweep(self, rule, state, x, e):
         """One sweep of one sub-LSTM, and how far it is from what is wanted."""
         h, c = state
-        w, b = self.read(c)
+        w, b = self.read(c[:, 0, 0])
         h, c = rule.layer(h, c, rule.message(x[None]), rule.message(e[None]))
-        sent, back = rule.sent_forward(h)[: OUTPUT + 1], rule.sent_backward(h)[0]
-        new_w, new_b = self.read(c)
+        sent, back = rule.sent_forward(h)[:2, 0], rule.sent_backward(h)[0, 0]
+        new_w, new_b = self.read(c[:, 0, 0])
         y = jnp.tanh(x) * w + b  # a hidden layer hears component 0, an answer is 1
         errors = Errors(
             y=jnp.mean((sent - y) ** 2),  # Eq. (13)

@@ -2,5 +2,6 @@
 
 from plastica.tasks.images import Classification
 from plastica.tasks.text import Text
+from plastica.tasks.toys import Toy
 
-__all__ = ["Classification", "Text"]
+__all__ = ["Classification", "Text", "Toy"]

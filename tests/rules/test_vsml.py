@@ -1,6 +1,5 @@
 """VSML against a naive transcription in float64, and what it promises."""
 
-from dataclasses import replace
 from functools import lru_cache
 
 import equinox as eqx
@@ -10,16 +9,15 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from plastica.cells import LSTM
 from plastica.errors import Refusal
-from plastica.learner import Feedback, flatten
+from plastica.learner import flatten
 from plastica.lifetime import examine
 from plastica.network import Network
 from plastica.rules import VSML
 from plastica.rules.vsml import Grid
 from tests.naive import vsml as naive
+from tests.rules.grids import KEY, RATE, by_hand, drawn, told, transcribed
 
-KEY = jax.random.key(0)
 TICKS = 4
 
 # The simple cells: claim V1
@@ -117,14 +115,6 @@ CASES = {  # layers, batch, choices of the rule, options of the transcription
 }
 
 
-def drawn(sizes, choices, units=4, messages=3):
-    """A rule of lively theta, gains and biases too, as wide as the precision."""
-    rule = VSML.random(KEY, Network.chain(*sizes), units, messages, **choices)
-    theta, rule_of = flatten(rule)
-    noise = np.random.default_rng(1).normal(0, 0.5, theta.size)
-    return rule_of(theta + jnp.asarray(noise, theta.dtype))
-
-
 def lessons(sizes, batch):
     """Samples and labels of a short life."""
     rng, many = np.random.default_rng(2), (TICKS,) if batch is None else (TICKS, batch)
@@ -142,29 +132,6 @@ def life(rule, state, xs, labels):
         return state, (predicted, state, y)
 
     return jax.lax.scan(tick, state, (xs, labels))[1]
-
-
-def told(target):
-    return Feedback(target, jnp.zeros(()), jnp.bool_(True), jnp.bool_(False))
-
-
-def transcribed(rule):
-    """Theta as the transcription has it: gates input, candidate, forget, output."""
-
-    def turned(rows):
-        i, f, o, g = np.split(np.asarray(rows, np.float64), 4)
-        return np.concatenate([i, g, f, o])
-
-    cell = {name: turned(getattr(rule.cell, name)) for name in ("W_x", "W_h", "b")}
-    sent = {name: np.float64(getattr(rule, name)) for name in ("C", "b_C", "U", "b_U")}
-    if rule.gain is None:
-        return cell | sent
-    norms = {
-        f"{kind}_{way}": np.float64(getattr(rule, kind)[row])
-        for kind in ("gain", "offset")
-        for row, way in enumerate("CU")
-    }
-    return cell | sent | norms
 
 
 def begun(rule, state):
@@ -265,37 +232,6 @@ def test_a_newborn_has_random_cells_in_half_of_its_units():
     assert np.mean(drawn) == pytest.approx(0, abs=0.002)
 
 
-RATE, SMALL = 0.3, 1e-5  # of descent; the unit in which two cells hold a weight
-
-
-def by_hand(network):
-    """Theta by hand: the sum and the difference of two cells are a weight and a bias.
-
-    Both gates of the units are sigmoid(2x) and sigmoid(-2x), whose difference is
-    tanh(x) and whose sum is 1; they admit -e and e. So h_0 - h_1 is half of
-    (c_0 + c_1) tanh(x) - (c_1 - c_0), and each of these two descends its gradient.
-    """
-    rule = VSML.random(
-        KEY,
-        network,
-        units=2,
-        messages=2,
-        micro_ticks=1,
-        aggregate="sum",
-        error="sweeps back",
-        bound=0.0,
-    )
-    W_x, b = np.zeros((4, 2, 4)), np.zeros((4, 2))  # gates i f o g; hears x, -, e, -
-    W_x[0, :, 0] = W_x[2, :, 0] = 2, -2
-    W_x[3, :, 2] = -2 * RATE * SMALL, 2 * RATE * SMALL
-    b[0], b[1] = 5, 60  # admitted as they are, and never forgotten
-    C = np.array([[0, 0], [1, -1]]) / SMALL
-    cell = LSTM(
-        jnp.asarray(W_x.reshape(8, 4)), jnp.zeros((8, 2)), jnp.asarray(b.ravel())
-    )
-    return replace(rule, cell=cell, C=jnp.asarray(C))
-
-
 def test_theta_by_hand_is_online_gradient_descent():
     """Of all biases at once: each of the n sub-LSTMs of an output has one."""
     inputs, ticks = 5, 40
@@ -347,6 +283,12 @@ def test_an_image_of_another_size_is_refused():
     rule = VSML.random(KEY, Network.chain(4, 2))
     with pytest.raises(Refusal, match="has 4 inputs, got an observation of 9"):
         rule.predict(rule.init(KEY, jnp.zeros(9)), jnp.zeros(9))
+
+
+def test_a_target_of_other_classes_is_refused():
+    rule = VSML.random(KEY, Network.chain(4, 2))
+    with pytest.raises(Refusal, match="answers with 2 classes, got a target of 3"):
+        rule.learn(rule.init(KEY, jnp.zeros(4)), told(jnp.zeros(3)))
 
 
 def test_questions_are_asked_of_the_same_state():

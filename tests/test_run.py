@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 import plastica as pl
+from plastica import loop
 from plastica import run as runs
 from plastica.folder import RunFolder
-from plastica.run import Diverged, Interrupted
+from plastica.loop import Diverged
+from plastica.run import Interrupted
 from plastica.store import read_bundle, read_json
 
 from .runs import assert_same_run, last_state, rows, small
@@ -26,8 +28,8 @@ from .runs import assert_same_run, last_state, rows, small
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
     """Checkpoints after every generation, and no measuring of chunks."""
-    monkeypatch.setattr(runs, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(runs, "METRICS_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "METRICS_SECONDS", 0.0)
     monkeypatch.setattr(runs, "measured", lambda population, *rest: (population, {}))
 
 
@@ -78,8 +80,8 @@ def test_the_rule_is_the_best_by_held_out_loss(whole, corpus):
     assert made["eval/loss"] == min(scores)
     best = whole.best()
     assert eqx.tree_equal(pl.load(whole.path), best)
-    key = runs._key(jax.random.key(0), "evaluation")
-    again = runs._judged(best, small(corpus).evaluation, key)
+    key = loop.key_for(jax.random.key(0), "evaluation")
+    again = loop._judged(best, small(corpus).evaluation, key)
     assert float(again) == min(scores)
 
 

@@ -1,5 +1,6 @@
 """What the rules are compared with."""
 
+from plastica.baselines.gradient import GradientDescent
 from plastica.baselines.recurrent import Recurrent
 
-__all__ = ["Recurrent"]
+__all__ = ["GradientDescent", "Recurrent"]

@@ -248,25 +248,22 @@ def _online(start, search, sets, lived, pixels, counts, **choices) -> Experiment
 
 
 def _scores(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-    """What each kind of learner scored, over seeds, and what its lives looked like."""
+    """Scores over seeds of every kind of learner and its rivals, and its lives."""
     kinds: dict[str, list[Record]] = {}
     for record in records:
         kind = record["source"]["arguments"].get("learner", "this rule")
         kinds.setdefault(kind, []).append(record)
-    rows, curves = [], {}
+    rows, curves = {}, {}
     for kind, alike in kinds.items():
         for name in alike[0]["scores"]["rows"]:
             cells = [[c["mean"] for c in r["scores"]["rows"][name]] for r in alike]
-            scores = tuple(map(Score.of, np.array(cells).T))
-            rows.append((kind if name == "this rule" else name, scores))
+            who = kind if name == "this rule" else name
+            rows[who] = tuple(map(Score.of, np.array(cells).T))
         for name in alike[0]["scores"]["life"]:
-            lives = [r["scores"]["life"][name] for r in alike]
-            curves[f"{kind}, {name}"] = np.mean(lives, 0)
+            lives = np.mean([r["scores"]["life"][name] for r in alike], 0)
+            mean = np.cumsum(lives) / np.arange(1, len(lives) + 1)
+            curves[f"{kind}, {name}"] = mean
     told = records[0]["scores"]
-    table = Table(
-        title=f"{told['title']}; means over {len(records) // len(kinds)} seeds",
-        columns=tuple(told["columns"]),
-        rows=tuple(dict(rows).items()),
-    )
-    picture = lines(curves, "lesson", "")
-    return table, [Panel("Within a life", "Means over seeds.", picture)]
+    title = f"{told['title']}; means over {len(records) // len(kinds)} seeds"
+    panel = Panel("Within a life", "The mean so far.", lines(curves, "tick", ""))
+    return Table(title, tuple(told["columns"]), tuple(rows.items())), [panel]

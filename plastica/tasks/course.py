@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Integer
 
 from plastica.errors import Refusal
 from plastica.learner import Feedback
+from plastica.network import Network
 from plastica.task import AbstractTask, Loss, World
 
 Label = Literal["one-hot", "signs"]
@@ -49,6 +50,12 @@ class AbstractCourse(AbstractTask):
     def ticks(self) -> int:
         """Lessons and exams."""
         return self.lessons + self.exams
+
+    def network(self, *hidden: int) -> Network:
+        """A chain from what is shown over hidden layers to the answers."""
+        world = eqx.filter_eval_shape(self.init, jax.random.key(0))
+        x = eqx.filter_eval_shape(self.observe, world)
+        return Network.chain(x.shape[-1], *hidden, self.answers)
 
     @property
     def shape(self) -> tuple[int, ...]:

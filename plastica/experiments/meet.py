@@ -13,7 +13,7 @@ from plastica.experiments import knobs
 from plastica.experiments.passages import Passages
 from plastica.learner import AbstractLearner
 from plastica.network import Network
-from plastica.rules import PMLPHebb
+from plastica.rules import VSML, PMLPHebb
 from plastica.search import (
     CMAES,
     SNES,
@@ -24,7 +24,7 @@ from plastica.search import (
     optimiser,
 )
 
-RuleName = Literal["pmlp_hebb", "lstm", "rnn"]
+RuleName = Literal["pmlp_hebb", "vsml", "lstm", "rnn"]
 TaskName = Literal["memorise", "predict"]
 SearchName = Literal["snes", "openai_es", "cma_es", "gradient"]
 READINGS = {"memorise": 2, "predict": 1}
@@ -65,9 +65,11 @@ def _learner(rule, search, symbols, hidden, told, seed) -> AbstractLearner:
         if search == "gradient":  # which vanishes at zero
             return PMLPHebb.random(key, network)
         return PMLPHebb.zeros(network)
+    if rule == "vsml":
+        return VSML.random(key, Network.chain(symbols, symbols))
     born = {"lstm": Recurrent.lstm, "rnn": Recurrent.rnn}
     if rule not in born:
-        raise Refusal(f"no rule {rule!r}; there are pmlp_hebb, {', '.join(born)}")
+        raise Refusal(f"no rule {rule!r}; there are pmlp_hebb, vsml, {', '.join(born)}")
     return born[rule](key, symbols, hidden, symbols, told)
 
 

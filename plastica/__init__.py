@@ -21,17 +21,24 @@ if TYPE_CHECKING:  # the public names, in reading order
     from plastica.living import Living as Living
     from plastica.objective import AbstractObjective as AbstractObjective
     from plastica.objective import Lifetime as Lifetime
+    from plastica.rules import BLUR as BLUR
     from plastica.rules import PMLPHebb as PMLPHebb
     from plastica.rules import VSML as VSML
+    from plastica.rules import Variant as Variant
+    from plastica.baselines import GradientDescent as GradientDescent
     from plastica.baselines import Recurrent as Recurrent
+    from plastica.tasks import Classification as Classification
     from plastica.tasks import Text as Text
+    from plastica.tasks import Toy as Toy
     from plastica.search import CMAES as CMAES
     from plastica.search import SNES as SNES
     from plastica.search import MetaGradient as MetaGradient
     from plastica.search import OpenAIES as OpenAIES
     from plastica.search import Population as Population
+    from plastica.search import SideBySide as SideBySide
     from plastica.search import optimiser as optimiser
     from plastica.data import load as load_text
+    from plastica.data import load_images as load_images
     from plastica.saving import load as load
     from plastica.saving import save as save
     from plastica.experiment import Experiment as Experiment
@@ -49,10 +56,14 @@ _WHERE = {  # imported when first asked for, so that `plastica --help` answers a
     "lifetime": ["examine", "lifetime"],
     "living": ["Living"],
     "objective": ["AbstractObjective", "Lifetime"],
-    "rules": ["VSML", "PMLPHebb"],
-    "baselines": ["Recurrent"],
-    "tasks": ["Text"],
-    "search": ["CMAES", "SNES", "MetaGradient", "OpenAIES", "Population", "optimiser"],
+    "rules": ["BLUR", "VSML", "PMLPHebb", "Variant"],
+    "baselines": ["GradientDescent", "Recurrent"],
+    "tasks": ["Classification", "Text", "Toy"],
+    "search": [
+        *("CMAES", "SNES", "MetaGradient", "OpenAIES"),
+        *("Population", "SideBySide", "optimiser"),
+    ],
+    "data": ["load_images"],
     "saving": ["load", "save"],
     "experiment": ["Experiment"],
     "run": ["Run", "resume", "train"],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jaxtyping import Array, Bool
 
-from plastica.baselines import Recurrent
+from plastica.baselines import GradientDescent, Recurrent
 from plastica.learner import flatten, names, theta
 from plastica.lifetime import birth, live, total
 from plastica.network import Network
@@ -46,6 +46,10 @@ LEARNERS = {
     "VSML, the error waits": partial(vsml, "waits"),
     "VSML, the error sweeps back": partial(vsml, "sweeps back"),
     "BLUR": blur,
+    **{
+        method: partial(GradientDescent.at, 0.1, Network.chain(K, UNITS, K), method)
+        for method in ("sgd", "momentum", "adam")
+    },
     **{
         f"{kind}, told {told}": partial(recurrent, kind, told)
         for kind in ("lstm", "rnn")
@@ -99,6 +103,7 @@ THETA = {
     "VSML, the error sweeps back": GRID,
     "BLUR": {name: () for name in ("f", "eta", "f_tilde", "eta_tilde")}
     | {name: (2, 2) for name in ("nu", "mu", "nu_tilde", "mu_tilde")},
+    **{method: {"log_rate": ()} for method in ("sgd", "momentum", "adam")},
     "lstm, told nothing": cell(4, K),
     "lstm, told target": cell(4, 2 * K),
     "lstm, told error": cell(4, 2 * K),

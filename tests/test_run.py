@@ -280,3 +280,31 @@ def test_a_thread_that_is_not_the_main_one_runs_too(corpus, tmp_path, whole):
     with ThreadPoolExecutor(1) as pool:
         pool.submit(pl.train, small(corpus), tmp_path / "run").result()
     assert_same_run(tmp_path / "run", whole.path)
+
+
+def staged(corpus):
+    """A curriculum: longer passages from generations 2 and 4 on, two runs abreast."""
+    base = small(corpus)
+    longer = [
+        (start, pl.Lifetime.of(pl.Text.memorise(corpus, "training", length)))
+        for start, length in ((2, 9), (4, 10))
+    ]
+    other = jax.tree.map(lambda leaf: leaf + 0.01, base.learner)
+    return {"search": pl.SideBySide.of(base.search, other), "stages": tuple(longer)}
+
+
+def test_a_curriculum_goes_on_to_the_bit_wherever_it_was_stopped(corpus, tmp_path):
+    whole = pl.train(small(corpus, **staged(corpus)), tmp_path / "whole")
+    ticks = [row["ticks"] for row in whole.rows()]
+    assert ticks == [0, *np.cumsum([2 * 8 * 2 * n for n in (8, 8, 9, 9, 10, 10)])]
+    for stop in (2, 3):
+        out = _stopped(corpus, tmp_path / str(stop), stop, **staged(corpus))
+        pl.resume(out, small(corpus, **staged(corpus)))
+        assert_same_run(out, whole.path)
+
+
+def test_stages_out_of_order_are_refused(corpus):
+    stages = staged(corpus)["stages"]
+    for bad in (stages[::-1], (stages[0], stages[0]), ((0, stages[0][1]),)):
+        with pytest.raises(pl.Refusal, match="stages begin one after another"):
+            small(corpus, stages=bad)

@@ -70,7 +70,7 @@ def toys(
         return Lifetime.of(*(_entry(course, hidden) for course in courses))
 
     evaluation = Toy.each(TRAINING, batch=512, lessons=unrolls - 1)
-    shown = {name: Toy(name=name, batch=512, lessons=unrolls - 1) for name in HELD_OUT}
+    shown = Toy.each(HELD_OUT, batch=512, lessons=unrolls - 1)
     genomes = _genomes(hidden, states, variant, start, deviation, normalised)
     return _experiment(
         [genomes(seed * runs + run) for run in range(runs)],
@@ -83,9 +83,7 @@ def toys(
             judge="miss",
         ),
         every=every,
-        exhibit=Exams.of(
-            dict(zip(HELD_OUT, shown, strict=True)), _rivals(hidden), SHOWN
-        ),
+        exhibit=Exams.of({toy.name: toy for toy in shown}, _rivals(hidden), SHOWN),
         seed=seed,
     )
 

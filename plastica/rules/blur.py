@@ -111,7 +111,7 @@ class BLUR(AbstractRule):
     nu_tilde: Float[Array, "k k"]
     mu_tilde: Float[Array, "k k"]
     network: Network = eqx.field(static=True)
-    variant: Variant = Variant()
+    variant: Variant = eqx.field(static=True, default=Variant())
     mean: Float[Array, "3 k"] | None = None
     deviation: Float[Array, "3 k"] | None = None
     oja: Float[Array, ""] | None = None

@@ -9,7 +9,7 @@ before.
 
 import dataclasses
 from collections.abc import Iterable
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple, Self, get_args
 
 import equinox as eqx
 import jax
@@ -131,13 +131,9 @@ class VSML(AbstractRule):
                 "micro-ticks"
             )
         _refuse_other_than_chain(self.network)
-        words = {"aggregate": ("mean", "sum"), "error": ("waits", "sweeps back")}
-        for field, known in words.items():
-            if getattr(self, field) not in known:
-                raise Refusal(
-                    f'{field} is "{known[0]}" or "{known[1]}", got '
-                    f"{getattr(self, field)!r}"
-                )
+        for name, known in (("aggregate", Aggregate), ("error", Error)):
+            if (word := getattr(self, name)) not in get_args(known):
+                raise Refusal(f"{name} is one of {get_args(known)}, got {word!r}")
 
     @classmethod
     def random(

@@ -37,7 +37,7 @@ class SideBySide(AbstractSearch):
     @classmethod
     def of(cls, each: AbstractSearch, *others: AbstractLearner) -> Self:
         """With the population of each run."""
-        return cls(each, others, each.population)
+        return cls(each=each, others=others, population=each.population)
 
     def with_population(self, population: Population) -> Self:
         """The same, each run's members lived otherwise."""

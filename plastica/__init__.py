@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the public names, in reading order
     from plastica.objective import Lifetime as Lifetime
     from plastica.rules import BLUR as BLUR
     from plastica.rules import PMLPHebb as PMLPHebb
+    from plastica.rules import VSML as VSML
     from plastica.rules import Variant as Variant
     from plastica.baselines import GradientDescent as GradientDescent
     from plastica.tasks import Classification as Classification
@@ -64,7 +65,10 @@ _WHERE = {  # imported when first asked for, so that `plastica --help` answers a
     "lifetime": ["examine", "lifetime"],
     "living": ["Living"],
     "objective": ["AbstractObjective", "Lifetime"],
-    "rules": ["BLUR", "Layers", "PMLPHebb", "PlasticMLP", "PlasticRNN", "Variant"],
+    "rules": [
+        *("BLUR", "VSML", "Layers", "PMLPHebb"),
+        *("PlasticMLP", "PlasticRNN", "Variant"),
+    ],
     "baselines": ["MAML", "Cell", "GradientDescent", "PolicyMAML", "Recurrent"],
     "tasks": ["Classification", "Robot", "Sines", "Text", "Toy"],
     "search": [

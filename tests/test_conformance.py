@@ -22,7 +22,7 @@ from plastica.cells import LSTM, Dense
 from plastica.learner import flatten, names, theta
 from plastica.lifetime import birth, live, total
 from plastica.network import Network
-from plastica.rules import BLUR, Layers, PlasticMLP, PlasticRNN, PMLPHebb
+from plastica.rules import BLUR, VSML, Layers, PlasticMLP, PlasticRNN, PMLPHebb
 from plastica.tasks import Text
 
 K, UNITS = 4, 3
@@ -66,9 +66,17 @@ def maml(kind):
     return kind(layers=layers, rates=jnp.full(2, 0.1), shots=5)
 
 
+def vsml(error):
+    return VSML.random(
+        jax.random.key(8), Network.chain(K, UNITS, K), units=4, messages=3, error=error
+    )
+
+
 LEARNERS = {
     "PMLPHebb, relu": partial(pmlp_hebb, "relu"),
     "PMLPHebb, softmax": partial(pmlp_hebb, "softmax"),
+    "VSML, the error waits": partial(vsml, "waits"),
+    "VSML, the error sweeps back": partial(vsml, "sweeps back"),
     "BLUR": blur,
     **{
         method: partial(GradientDescent.at, 0.1, Network.chain(K, UNITS, K), method)
@@ -105,6 +113,17 @@ PMLPS = {
     "layers.2.b1": (14,),
     "layers.2.M3": (6, 14),
     "layers.2.b3": (6,),
+}
+
+
+GRID = {
+    "cell.W_x": (16, 6),
+    "cell.W_h": (16, 4),
+    "cell.b": (16,),
+    "C": (3, 4),
+    "b_C": (3,),
+    "U": (3, 4),
+    "b_U": (3,),
 }
 
 
@@ -152,6 +171,8 @@ GATES = {"W_x": (4 * UNITS, 2), "W_h": (4 * UNITS, UNITS), "b": (4 * UNITS,)}
 THETA = {
     "PMLPHebb, relu": PMLPS,
     "PMLPHebb, softmax": PMLPS,
+    "VSML, the error waits": GRID,
+    "VSML, the error sweeps back": GRID,
     "BLUR": {name: () for name in ("f", "eta", "f_tilde", "eta_tilde")}
     | {name: (2, 2) for name in ("nu", "mu", "nu_tilde", "mu_tilde")},
     **{method: {"log_rate": ()} for method in ("sgd", "momentum", "adam")},
@@ -171,7 +192,7 @@ THETA = {
         {f"cell.{name}": shape for name, shape in GATES.items()}
     ),
 }
-KEPT = ("w.", "net.", "moments.")  # parts of states that outlast a rest
+KEPT = ("w.", "W", "net.", "moments.")  # weights: they outlast a rest
 TEXT = np.random.default_rng(0).integers(0, K, 40)
 
 
@@ -335,6 +356,6 @@ def test_rest_zeroes_activations_and_keeps_weights(name, learner):
     leaves = zip(
         names(state), jax.tree.leaves(state), jax.tree.leaves(rested), strict=True
     )
+    kept = ("h.", "c.") if isinstance(learner, VSML) else KEPT
     for leaf, before, after in leaves:
-        kept = leaf == "W" or leaf.startswith(KEPT)
-        assert np.array_equal(after, before if kept else 0 * before)
+        assert np.array_equal(after, before if leaf.startswith(kept) else 0 * before)

@@ -148,7 +148,9 @@ def load_images(
 ) -> ImageSet:
     """Labelled images by name, or from a folder or zip file of idx or PNG files.
 
-    Names: "digits" (1,797 of 8 by 8 pixels, on every machine), "mnist",
+    Names: "digits" (1,797 of 8 by 8 pixels, on every machine), "random" (100 images of
+    noise with labels drawn), "sum-sign" (is the mean of a noisy image above grey?; both
+    8 by 8 pixels, and for tests of learners), "mnist",
     "fashion-mnist", "kmnist", "emnist-byclass", "emnist-balanced", "omniglot" (its
     background's 964 characters, its evaluation's 659 set apart; ink is bright). All but
     the first are read from the images/ of `folder`, or of the folder that PLASTICA_DATA
@@ -165,6 +167,8 @@ def load_images(
         images, labels = load_digits(return_X_y=True)
         pixels = np.rint(images.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
         return _set(name, [(pixels, labels)])
+    if name in MADE:
+        return _set(name, [MADE[name](np.random.default_rng(0))])
     if name in REMOTES:
         paths = [kept(remote, folder) for remote in REMOTES[name]]
         return _named(name, paths)
@@ -177,6 +181,22 @@ def load_images(
     pairs = [idx_pair(files, kind, name) for kind in ("train", "t10k|test")]
     found = [pair for pair in pairs if pair]
     return _set(name, found or [pngs(files, name)])
+
+
+def _random(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Noise whose labels can only be remembered."""
+    return rng.integers(0, 256, (100, 8, 8), np.uint8), rng.integers(0, 10, 100)
+
+
+def _sum_sign(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Normal noise around a level of its own; the class is the sign of the sum."""
+    level = rng.uniform(-1, 1, (10_000, 1, 1))
+    noise = np.clip(rng.normal(level, 1, (10_000, 8, 8)), -3, 3)
+    pixels = np.rint(127.5 + 42.5 * noise).astype(np.uint8)
+    return pixels, (pixels.mean((1, 2)) >= 127.5).astype(np.int64)
+
+
+MADE = {"random": _random, "sum-sign": _sum_sign}
 
 
 def _named(name: str, paths: Sequence[Path]) -> ImageSet:

@@ -62,6 +62,15 @@ Seeds = Annotated[int, arg(help="runs of each kind, differing in their seed")]
 RateMean = Annotated[float, arg(help="rate of the mean, of SNES")]
 RateSigma = Annotated[float, arg(help="rate of the deviation, of SNES")]
 Spread = Annotated[float, arg(help="deviation of the first theta")]
+Images = Annotated[
+    str,
+    arg(
+        help="images to learn from: digits, mnist, fashion-mnist, kmnist, sum-sign, "
+        "random, or a folder of idx or PNG files"
+    ),
+]
+Side = Annotated[int, arg(help="images are resized to so many pixels a side")]
+Lessons = Annotated[int, arg(help="images of a life, one a tick")]
 Rate = Annotated[float, arg(help="step size of the optimiser")]
 Clip = Annotated[float, arg(help="largest norm of a gradient")]
 Told = Annotated[

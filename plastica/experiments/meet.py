@@ -14,7 +14,7 @@ from plastica.experiments import knobs
 from plastica.experiments.passages import Passages
 from plastica.learner import AbstractLearner
 from plastica.network import Network
-from plastica.rules import Layers, PlasticRNN, PMLPHebb
+from plastica.rules import VSML, Layers, PlasticRNN, PMLPHebb
 from plastica.search import (
     CMAES,
     SNES,
@@ -25,7 +25,7 @@ from plastica.search import (
     optimiser,
 )
 
-RuleName = Literal["pmlp_hebb", "plastic_rnn", "lstm", "rnn"]
+RuleName = Literal["pmlp_hebb", "plastic_rnn", "vsml", "lstm", "rnn"]
 TaskName = Literal["memorise", "predict"]
 SearchName = Literal["snes", "openai_es", "cma_es", "gradient"]
 READINGS = {"memorise": 2, "predict": 1}
@@ -38,7 +38,7 @@ def meet(
     search: Annotated[SearchName, arg(help="how theta is improved")] = "snes",
     text: knobs.TextSource = "python-docs",
     length: knobs.Length = 30,
-    hidden: knobs.Hidden = 20,
+    hidden: knobs.Units = 20,
     told: knobs.Told = "nothing",
     sigma: Annotated[float, arg(help="deviation of the noise, or the first one")] = 0.1,
     rate: knobs.Rate = 1e-2,
@@ -61,23 +61,30 @@ def meet(
 
 def _learner(rule, search, symbols, hidden, told, seed) -> AbstractLearner:
     key = jax.random.key(seed)
-    if rule == "pmlp_hebb":
-        network = Network.layered(symbols, hidden, symbols)
-        if search == "gradient":  # which vanishes at zero
-            return PMLPHebb.random(key, network)
-        return PMLPHebb.zeros(network)
-    if rule == "plastic_rnn":
-        key_before, key_core, key_after = jax.random.split(key, 3)
-        before = Dense.random(key_before, symbols, hidden, "relu", 0.1)
-        after = Dense.random(key_after, hidden, symbols, "linear", 0.1)
-        core = PlasticRNN.random(key_core, hidden, hidden)
-        return Layers((before,), core, (after,))
-    born = {"lstm": Recurrent.lstm, "rnn": Recurrent.rnn}
+    network = Network.layered(symbols, hidden, symbols)
+    sizes = symbols, hidden, symbols
+    born = {
+        # where a gradient would vanish, evolution begins
+        "pmlp_hebb": lambda: (
+            PMLPHebb.random(key, network)
+            if search == "gradient"
+            else PMLPHebb.zeros(network)
+        ),
+        "plastic_rnn": lambda: _layers(key, *sizes),
+        "vsml": lambda: VSML.random(key, Network.chain(symbols, symbols)),
+        "lstm": lambda: Recurrent.lstm(key, *sizes, told),
+        "rnn": lambda: Recurrent.rnn(key, *sizes, told),
+    }
     if rule not in born:
-        raise Refusal(
-            f"no rule {rule!r}; there are pmlp_hebb, plastic_rnn, {', '.join(born)}"
-        )
-    return born[rule](key, symbols, hidden, symbols, told)
+        raise Refusal(f"no rule {rule!r}; there are {', '.join(born)}")
+    return born[rule]()
+
+
+def _layers(key, inputs, hidden, outputs) -> Layers:
+    key_before, key_core, key_after = jax.random.split(key, 3)
+    before = Dense.random(key_before, inputs, hidden, "relu", 0.1)
+    after = Dense.random(key_after, hidden, outputs, "linear", 0.1)
+    return Layers((before,), PlasticRNN.random(key_core, hidden, hidden), (after,))
 
 
 def _search(search, members, sigma, rate, clip) -> AbstractSearch:

@@ -3,10 +3,14 @@
 from plastica.rules.blur import BLUR, Variant
 from plastica.rules.plastic_rnn import ABCD, Layers, Modulator, PlasticMLP, PlasticRNN
 from plastica.rules.pmlp_hebb import Forms, PMLPHebb
+from plastica.rules.vsml import VSML
+from plastica.rules.vsml_cloning import Cloning
 
 __all__ = [
     "ABCD",
     "BLUR",
+    "VSML",
+    "Cloning",
     "Forms",
     "Layers",
     "Modulator",

@@ -20,6 +20,7 @@ class Images(NamedTuple):
     key: Key[Array, ""]
     classes: Integer[Array, "answers"]
     tick: Integer[Array, ""]
+    projection: Float[Array, "pixels pixels"] | None = None
 
 
 class Classification(AbstractCourse):
@@ -27,7 +28,9 @@ class Classification(AbstractCourse):
 
     With `redraw` each life has classes of its own, drawn with their answers; else
     `classes` stand in the order given. Images are drawn anew at each tick, each as
-    likely as any other of its life's classes; pixels are from 0 to 1.
+    likely as any other of its life's classes. Pixels from 0 to 1 are shown less `mean`,
+    over `deviation`; if `projected`, through a random matrix of each life's own,
+    N(0, 1 / pixels).
     """
 
     images: UInt8[Array, "images pixels"]  # class by class, those for exams last
@@ -40,6 +43,9 @@ class Classification(AbstractCourse):
     exams: int = eqx.field(static=True, default=1)
     redraw: bool = eqx.field(static=True, default=False)
     label: Label = eqx.field(static=True, default="one-hot")
+    mean: float = 0.0
+    deviation: float = 1.0
+    projected: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self) -> None:
         """Refuse more answers than there are classes."""
@@ -94,7 +100,12 @@ class Classification(AbstractCourse):
         classes = self.classes
         if self.redraw:
             classes = jax.random.permutation(key_classes, classes)[: self.answers]
-        return Images(key_images, classes, jnp.zeros((), int))
+        images = Images(key_images, classes, jnp.zeros((), int))
+        if not self.projected:
+            return images
+        pixels = self.images.shape[1]
+        drawn = jax.random.normal(jax.random.fold_in(key, 1), (pixels, pixels))
+        return images._replace(projection=drawn / jnp.sqrt(pixels))
 
     def shown(
         self, world: Images
@@ -107,4 +118,5 @@ class Classification(AbstractCourse):
         drawn = jax.random.randint(key, self.shape, 0, ends[-1])
         answer = jnp.searchsorted(ends, drawn, side="right")
         images = self.images[(first - ends + count)[answer] + drawn]
-        return images / jnp.asarray(255.0), answer
+        x = (images / jnp.asarray(255.0) - self.mean) / self.deviation
+        return x if world.projection is None else x @ world.projection, answer

@@ -265,3 +265,12 @@ def test_omniglot_has_its_characters(shared_data):
     for part, (_, asked) in parts.items():
         assert set(omniglot.labels[asked]) == classes[part]
         assert (np.bincount(omniglot.labels[asked])[sorted(classes[part])] == 5).all()
+
+
+def test_made_sets_need_no_file_and_are_always_the_same():
+    noise, sums = load_images("random"), load_images("sum-sign")
+    assert noise.sha256 == load_images("random").sha256
+    assert (noise.classes, sums.classes) == (10, 2)
+    above = sums.images.mean((1, 2)) >= 127.5
+    np.testing.assert_array_equal(sums.labels, above)
+    assert 0.4 < np.mean(above) < 0.6

@@ -114,3 +114,17 @@ def test_courses_that_cannot_be(images, bad, said):
     with pytest.raises(Refusal, match=said) as caught:
         Classification.of(images, "training", **({"batch": 2, "lessons": 1} | bad))
     assert "\n" not in str(caught.value)
+
+
+def test_pixels_are_standardised_and_each_life_has_its_own_projection(images):
+    how = {"batch": 3, "lessons": 2, "mean": 0.2, "deviation": 0.5}
+    plain = Classification.of(images, "training", batch=3, lessons=2)
+    shifted = Classification.of(images, "training", **how)
+    projected = Classification.of(images, "training", **how, projected=True)
+    worlds = [projected.init(jax.random.key(key)) for key in (0, 1)]
+    x = plain.observe(plain.init(jax.random.key(0)))
+    standard = shifted.observe(shifted.init(jax.random.key(0)))
+    np.testing.assert_allclose(standard, (x - 0.2) / 0.5, rtol=1e-6)
+    through = standard @ worlds[0].projection
+    np.testing.assert_allclose(projected.observe(worlds[0]), through, rtol=1e-5)
+    assert not np.allclose(worlds[0].projection, worlds[1].projection)

@@ -15,6 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import jaxtyped
 
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, names
@@ -140,7 +141,7 @@ def _rebuilt(what: Any, arrays: dict[str, np.ndarray]) -> Any:
                     "a learner of the same shape: load(path, like=...)"
                 )
             parts = {key: _rebuilt(value, arrays) for key, value in fields.items()}
-            return kind(**parts)
+            return _of_its_shapes(kind(**parts))
         case {"sizes": list(sizes), "edges": list(edges)}:
             return Network(tuple(sizes), tuple((post, pre) for post, pre in edges))
         case {"array": str(name)}:
@@ -152,6 +153,25 @@ def _rebuilt(what: Any, arrays: dict[str, np.ndarray]) -> Any:
         case None | bool() | int() | float() | str():
             return what
     raise Damaged(f"a learner's description cannot hold {what!r}")
+
+
+def _of_its_shapes(module: eqx.Module) -> eqx.Module:
+    """The same module, refused where its arrays are not of the shapes it declares."""
+    with jaxtyped("context"):  # an axis has one length throughout
+        for field in dataclasses.fields(module):
+            value = getattr(module, field.name)
+            if not eqx.is_array(value):
+                continue
+            if not isinstance(value, field.type):  # type: ignore[arg-type]
+                raise Damaged(
+                    f"{type(module).__name__}.{field.name} cannot be "
+                    f"{value.dtype}{list(value.shape)} beside its other arrays"
+                )
+            if not np.all(np.isfinite(value)):
+                raise Damaged(
+                    f"{type(module).__name__}.{field.name} has numbers that are none"
+                )
+    return module
 
 
 def _refuse_other_kind(described: Any, like: AbstractLearner, path) -> None:

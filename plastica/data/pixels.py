@@ -3,6 +3,7 @@
 import gzip
 import io
 import math
+import os
 import re
 import zipfile
 import zlib
@@ -68,6 +69,8 @@ def _idx(files: Files, name: str, rank: int) -> UInt8[np.ndarray, "..."]:
             if size > LARGEST:
                 raise ValueError(f"its header claims {size:,} bytes")
             if isinstance(content, io.BufferedReader):
+                if size != os.fstat(file.fileno()).st_size - len(header):
+                    raise ValueError(f"its header claims {size:,} bytes, not the rest")
                 return np.memmap(file, np.uint8, "r", len(header), shape)
             body = content.read(size + 1)
             if len(body) != size:
@@ -93,6 +96,7 @@ def pngs(files: Files, where: str) -> tuple[Any, Any]:
         try:
             with files[name]() as file:
                 content = io.BytesIO(file.read(LARGEST_PNG))
+            Image.open(content, formats=["PNG"]).verify()  # the checksums of its parts
             with Image.open(content, formats=["PNG"]) as image:
                 size = (image.height, image.width)
                 if i == 0 and math.prod(size) * len(names) <= LARGEST:

@@ -185,10 +185,18 @@ def _refuse_other_kind(described: Any, like: AbstractLearner, path) -> None:
         )
     for name, here in _described(like, "")["fields"].items():
         there = fields.get(name)
-        if not isinstance(here, dict | list) and there != here:
+        if _only_words(here) and there != here:
             raise Refusal(
                 f"{path} does not fit: its {name} is {there!r} there and {here!r} here"
             )
+
+
+def _only_words(described: Any) -> bool:
+    """Whether it is a word or number, or a part that holds nothing else."""
+    match described:
+        case {"class": _, "fields": dict(fields)}:
+            return all(map(_only_words, fields.values()))
+    return not isinstance(described, dict | list)
 
 
 def _known() -> dict[str, type]:

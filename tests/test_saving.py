@@ -11,13 +11,13 @@ import pytest
 
 import plastica
 from plastica import store
-from plastica.baselines import Cell, OnlineLSTM, Recurrent
+from plastica.baselines import Cell, GradientDescent, OnlineLSTM, Recurrent
 from plastica.cells import LSTM, PMLP
 from plastica.errors import Refusal
 from plastica.experiments import plastic_rnn
 from plastica.learner import AbstractLearner
 from plastica.network import Network
-from plastica.rules import PlasticMLP, PlasticRNN, PMLPHebb
+from plastica.rules import BLUR, PlasticMLP, PlasticRNN, PMLPHebb, Variant
 from plastica.saving import arrays_of, load, read_rule, save
 from plastica.store import Damaged, write_bundle
 
@@ -28,6 +28,13 @@ LEARNERS = {
     "pmlp_hebb": lambda: PMLPHebb.random(KEY, NETWORK),
     "pmlp_hebb, softmax": lambda: PMLPHebb.zeros(NETWORK, 5, 2, readout="softmax"),
     "pmlp_hebb, other edges": lambda: PMLPHebb.random(KEY, ONE_WAY, 7, 3),
+    "blur, all of it": lambda: BLUR.random(
+        KEY,
+        Network.chain(5, 3, 5),
+        3,
+        variant=Variant(oja="first", saturation="tanh", synapses="two sets"),
+    ),
+    "gradient descent": lambda: GradientDescent.at(0.1, NETWORK, "adam"),
     "lstm": lambda: Recurrent.lstm(KEY, 5, 3, 5),
     "lstm, told the error": lambda: Recurrent.lstm(KEY, 5, 3, 5, "error"),
     "LSTM trained online": lambda: OnlineLSTM.of(3, 5),

@@ -364,6 +364,8 @@ def test_bad_genomes_networks_and_words_are_refused(tmp_path):
     refused(lambda: two.on(Network.layered(3, 4, 2)), r"lives on Network\.chain")
     save(three, tmp_path / "three")
     refused(lambda: load(tmp_path / "three", like=two), r"float32\[3, 3\] there")
+    other = rule_of({"oja": "none", "batch": "mean"}, 3, True)
+    refused(lambda: load(tmp_path / "three", like=other), "its variant is .*'sum'")
     refused(lambda: Variant(sigma="relu_tnah"), "sigma is one of identity, relu")
     with pytest.raises((Refusal, TypeCheckError)):
         Variant(oja="second")

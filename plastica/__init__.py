@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the public names, in reading order
     from plastica.objective import AbstractObjective as AbstractObjective
     from plastica.objective import Lifetime as Lifetime
     from plastica.rules import PMLPHebb as PMLPHebb
+    from plastica.rules import VectorNeuron as VectorNeuron
     from plastica.baselines import Recurrent as Recurrent
     from plastica.tasks import Text as Text
     from plastica.search import CMAES as CMAES
@@ -48,7 +49,7 @@ _WHERE = {  # imported when first asked for, so that `plastica --help` answers a
     "lifetime": ["examine", "lifetime"],
     "living": ["Living"],
     "objective": ["AbstractObjective", "Lifetime"],
-    "rules": ["PMLPHebb"],
+    "rules": ["PMLPHebb", "VectorNeuron"],
     "baselines": ["Recurrent"],
     "tasks": ["Text"],
     "search": ["CMAES", "SNES", "MetaGradient", "OpenAIES", "Population", "optimiser"],

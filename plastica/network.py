@@ -45,6 +45,14 @@ class Network:
         itself = [(layer, layer) for layer in range(1, last)]
         return cls(tuple(sizes), tuple(sorted(both_ways + itself)))
 
+    @classmethod
+    def full(cls, *sizes: int) -> "Network":
+        """All layers joined to all layers, themselves included (001, 6)."""
+        layers = range(len(sizes))
+        return cls(
+            tuple(sizes), tuple((post, pre) for post in layers for pre in layers)
+        )
+
     def same_kinds(self, other: "Network") -> bool:
         """Whether the two differ in the sizes of their layers only."""
         same_depth = len(self.sizes) == len(other.sizes)

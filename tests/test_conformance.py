@@ -13,7 +13,8 @@ from plastica.baselines import Recurrent
 from plastica.learner import flatten, names, theta
 from plastica.lifetime import birth, live, total
 from plastica.network import Network
-from plastica.rules import PMLPHebb
+from plastica.rules import PMLPHebb, VectorNeuron
+from plastica.rules.vector_neuron import Kinds
 from plastica.tasks import Text
 
 K, UNITS = 4, 3
@@ -25,6 +26,11 @@ def pmlp_hebb(readout):
     return PMLPHebb(layers=rule.layers, network=network, readout=readout)
 
 
+def vector_neuron(neuron, synapse):
+    kinds = Kinds(neuron, synapse, state=4, hidden=5, embedding=2)
+    return VectorNeuron.random(jax.random.key(0), Network.full(K, UNITS), kinds)
+
+
 def recurrent(kind, told):
     return getattr(Recurrent, kind)(jax.random.key(0), K, UNITS, K, told)
 
@@ -32,6 +38,7 @@ def recurrent(kind, told):
 LEARNERS = {
     "PMLPHebb, relu": partial(pmlp_hebb, "relu"),
     "PMLPHebb, softmax": partial(pmlp_hebb, "softmax"),
+    "VectorNeuron": partial(vector_neuron, "LSTM", "GATED"),
     **{
         f"{kind}, told {told}": partial(recurrent, kind, told)
         for kind in ("lstm", "rnn")
@@ -70,6 +77,20 @@ def cell(gates, hears):
 THETA = {
     "PMLPHebb, relu": PMLPS,
     "PMLPHebb, softmax": PMLPS,
+    "VectorNeuron": {
+        "synapse.mlp.W1": (5, 24),
+        "synapse.mlp.b1": (5,),
+        "synapse.mlp.W2": (8, 5),
+        "synapse.mlp.b2": (8,),
+        "neuron.cell.W_x": (8, 6),
+        "neuron.cell.W_h": (8, 2),
+        "neuron.cell.b": (8,),
+        "answer.W1": (5, 10),
+        "answer.b1": (5,),
+        "answer.W2": (4, 5),
+        "answer.b2": (4,),
+        "tau": (2, 2),
+    },
     "lstm, told nothing": cell(4, K),
     "lstm, told target": cell(4, 2 * K),
     "lstm, told error": cell(4, 2 * K),

@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # the public names, in reading order
     from plastica.rules import PMLPHebb as PMLPHebb
     from plastica.rules import VectorNeuron as VectorNeuron
     from plastica.baselines import Recurrent as Recurrent
+    from plastica.tasks import FreshLives as FreshLives
+    from plastica.tasks import RememberPast as RememberPast
     from plastica.tasks import Text as Text
     from plastica.search import CMAES as CMAES
     from plastica.search import SNES as SNES
@@ -51,7 +53,7 @@ _WHERE = {  # imported when first asked for, so that `plastica --help` answers a
     "objective": ["AbstractObjective", "Lifetime"],
     "rules": ["PMLPHebb", "VectorNeuron"],
     "baselines": ["Recurrent"],
-    "tasks": ["Text"],
+    "tasks": ["FreshLives", "RememberPast", "Text"],
     "search": ["CMAES", "SNES", "MetaGradient", "OpenAIES", "Population", "optimiser"],
     "saving": ["load", "save"],
     "experiment": ["Experiment"],

@@ -16,6 +16,8 @@ Role = Literal["neuron", "synapse"]
 OP = Literal["MLP", "MLP-tanh", "LSTM", "LSTM-sigma", "LSTM-id", "GATED"]
 Part = Float[Array, "..."]  # (*where, numbers); 1 in `where` is the same for all there
 Parts = tuple[Part, ...]
+Squash = Literal["tanh", "sigmoid", "none"]
+SEEN: dict[str, Squash] = {"LSTM": "tanh", "LSTM-sigma": "sigmoid", "LSTM-id": "none"}
 SQUASHES = {
     "tanh": jnp.tanh,
     "sigmoid": jax.nn.sigmoid,
@@ -275,7 +277,7 @@ class Feedforward(eqx.Module):
     """OP(s, x) = MLP([s, x]), squashed at the output (001, section 6)."""
 
     mlp: MLP
-    squash: Literal["sigmoid", "tanh", "none"] = eqx.field(static=True)
+    squash: Squash = eqx.field(static=True)
 
     def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
         """The next states of many neurons or synapses at once."""
@@ -286,7 +288,7 @@ class Halved(eqx.Module):
     """OP(s, x) by an LSTM: s is its hidden state, then its cell (001, section 6)."""
 
     cell: LSTM
-    seen: Literal["tanh", "sigmoid", "none"] = eqx.field(static=True)
+    seen: Squash = eqx.field(static=True)
 
     def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
         """The next states of many neurons or synapses at once."""
@@ -317,16 +319,16 @@ def op(
     state, inputs, hidden = sizes
     if name not in get_args(OP):
         raise Refusal(f"there is no OP {name!r}; there are {', '.join(get_args(OP))}")
-    if state < 2 or (name.startswith("LSTM") and state % 2):
+    if state < 2 or (name in SEEN and state % 2):
         raise Refusal(
             f"{name} wants a state of two numbers or more, an even number if an LSTM "
             f"is to halve it; got {state}, take {max(state + state % 2, 2)}"
         )
-    if name.startswith("LSTM"):
-        seen = {"LSTM": "tanh", "LSTM-sigma": "sigmoid", "LSTM-id": "none"}[name]
-        return Halved(LSTM.random(key, inputs, state // 2), seen)
+    if name in SEEN:
+        return Halved(LSTM.random(key, inputs, state // 2), SEEN[name])
     if name == "GATED":
         return Gated(MLP.random(key, state + inputs, hidden, 2 * state))
-    linear = "sigmoid" if role == "neuron" else "none"
     mlp = MLP.random(key, state + inputs, hidden, state)
-    return Feedforward(mlp, "tanh" if name == "MLP-tanh" else linear)
+    if name == "MLP-tanh":
+        return Feedforward(mlp, "tanh")
+    return Feedforward(mlp, "sigmoid" if role == "neuron" else "none")

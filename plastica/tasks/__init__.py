@@ -1,5 +1,6 @@
-"""Worlds to live in."""
+"""Worlds to live in, and an objective that knows one of them."""
 
+from plastica.tasks.remember import FreshLives, RememberPast
 from plastica.tasks.text import Text
 
-__all__ = ["Text"]
+__all__ = ["FreshLives", "RememberPast", "Text"]

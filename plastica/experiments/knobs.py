@@ -20,12 +20,14 @@ Collapse = Annotated[
 ]
 Length = Annotated[int, arg(help="symbols of a passage, T")]
 Hidden = Annotated[int, arg(help="neurons of the hidden layer, n")]
-NeuronState = Annotated[int, arg(help="numbers in a neuron's state, n_a")]
+NeuronState = Annotated[int, arg(help="numbers in a neuron's state")]
 UpdateHidden = Annotated[int, arg(help="hidden units of a layer's update network")]
 Readout = Annotated[
     Literal["relu", "softmax"],
     arg(help="probabilities from the output as it is, normalised, or by softmax"),
 ]
+Delay = Annotated[int, arg(help="how far back beyond a window is asked, P")]
+Window = Annotated[int, arg(help="symbols of a window and of a snippet, T")]
 Members = Annotated[int, arg(help="members of a generation")]
 Generations = Annotated[int, arg(help="generations to search")]
 Lives = Annotated[int, arg(help="lives of every member in a generation")]

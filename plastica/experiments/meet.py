@@ -10,10 +10,11 @@ from plastica.data import load
 from plastica.errors import Refusal
 from plastica.experiment import Experiment
 from plastica.experiments import knobs
+from plastica.experiments.learning_to_remember import Past
 from plastica.experiments.passages import Passages
 from plastica.learner import AbstractLearner
 from plastica.network import Network
-from plastica.rules import PMLPHebb
+from plastica.rules import PMLPHebb, VectorNeuron
 from plastica.search import (
     CMAES,
     SNES,
@@ -24,8 +25,8 @@ from plastica.search import (
     optimiser,
 )
 
-RuleName = Literal["pmlp_hebb", "lstm", "rnn"]
-TaskName = Literal["memorise", "predict"]
+RuleName = Literal["pmlp_hebb", "vector_neuron", "lstm", "rnn"]
+TaskName = Literal["memorise", "predict", "remember"]
 SearchName = Literal["snes", "openai_es", "cma_es", "gradient"]
 READINGS = {"memorise": 2, "predict": 1}
 
@@ -39,6 +40,7 @@ def meet(
     length: knobs.Length = 30,
     hidden: knobs.Hidden = 20,
     told: knobs.Told = "nothing",
+    delay: knobs.Delay = 10,
     sigma: Annotated[float, arg(help="deviation of the noise, or the first one")] = 0.1,
     rate: knobs.Rate = 1e-2,
     clip: knobs.Clip = 1.0,
@@ -53,8 +55,11 @@ def meet(
     corpus = load(text)
     learner = _learner(rule, search, corpus.alphabet.size, hidden, told, seed)
     members = Population(population, engine=engine)
-    passages = Passages(corpus, length, READINGS[task], lives)
     found = _search(search, members, sigma, rate, clip)
+    if task == "remember":  # lives that go on; under evolution, every member its own
+        past = Past.of(corpus, delay, lives=lives)
+        return past.experiment(learner, found, generations, every, seed)
+    passages = Passages(corpus, length, READINGS[task], lives)
     return passages.experiment(learner, found, generations, every, seed)
 
 
@@ -65,9 +70,13 @@ def _learner(rule, search, symbols, hidden, told, seed) -> AbstractLearner:
         if search == "gradient":  # which vanishes at zero
             return PMLPHebb.random(key, network)
         return PMLPHebb.zeros(network)
+    if rule == "vector_neuron":
+        return VectorNeuron.random(key, Network.full(symbols, hidden))
     born = {"lstm": Recurrent.lstm, "rnn": Recurrent.rnn}
     if rule not in born:
-        raise Refusal(f"no rule {rule!r}; there are pmlp_hebb, {', '.join(born)}")
+        raise Refusal(
+            f"no rule {rule!r}; there are pmlp_hebb, vector_neuron, {', '.join(born)}"
+        )
     return born[rule](key, symbols, hidden, symbols, told)
 
 

@@ -3,7 +3,10 @@
     python docs/from_records.py            rewrite the marked blocks and the pictures
     python docs/from_records.py --check    only say whether a block would change
 
-A block stands between `<!-- from NAME -->` and `<!-- end -->`; NAME is a function here.
+A block stands between `<!-- from NAME -->` and `<!-- end -->`. NAME is a function here,
+or a figure of the package such as `evolved_rules.figure6`, whose table is made from
+`results/evolved_rules/figure6.jsonl`, and whose picture is
+`docs/pictures/evolved_rules.figure6.svg`.
 """
 
 import re
@@ -12,15 +15,21 @@ from pathlib import Path
 
 import numpy as np
 
+from plastica.exhibit import Panel, Table
 from plastica.plots import lines
 from plastica.source import find
 from plastica.sweep import Record, read_records
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("README.md", "docs/results/evolved_rules.md", "docs/performance.md")
-RECORDS = ROOT / "results" / "evolved_rules"
-MEASURED = ROOT / "results" / "performance"
-BLOCK = re.compile(r"(<!-- from (\w+) -->\n).*?(<!-- end -->)", re.S)
+RESULTS = ROOT / "results"
+MEASURED = RESULTS / "performance"
+BLOCK = re.compile(r"(<!-- from ([\w.]+) -->\n).*?(<!-- end -->)", re.S)
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for where in ("*.md", "docs/**/*.md", "plastica/zoo/*.md")
+    for path in ROOT.glob(where)
+    if BLOCK.search(path.read_text())
+)
 
 
 def acceptance() -> str:
@@ -42,12 +51,6 @@ def scores() -> str:
         shown = (f"{c['mean']:.3f} ± {c['error']:.3f}" for c in cells)
         rows.append(f"| {name} | {' | '.join(shown)} |")
     return "\n".join(rows)
-
-
-def figure2_left() -> str:
-    """The sweep's table."""
-    sweep = find("evolved_rules.figure2_left").call({})
-    return sweep.draw(read_records(RECORDS / "figure2_left.jsonl"))[0].markdown()
 
 
 def machine() -> str:
@@ -91,14 +94,17 @@ def pictures() -> dict[str, str]:
     """The documents' pictures by file name."""
     record = _oz()[0]
     life = {name: np.array(nats) for name, nats in record["scores"]["life"].items()}
-    sweep = find("evolved_rules.figure2_left").call({})
-    _, panels = sweep.draw(read_records(RECORDS / "figure2_left.jsonl"))
     chance = {"chance": record["scores"]["rows"]["uniform"][0]["mean"]}
-    return {
+    figures = {
+        name
+        for document in DOCUMENTS
+        for _, name, _ in BLOCK.findall((ROOT / document).read_text())
+        if "." in name
+    }
+    return {f"{name}.svg": _drawn(name)[1][0].html for name in sorted(figures)} | {
         "within_a_life.svg": lines(
             life, "character of the passage", "nats per character", levels=chance
         ),
-        "figure2_left.svg": panels[0].html,
     }
 
 
@@ -107,7 +113,9 @@ def rewritten(document: str) -> tuple[str, str]:
     text = (ROOT / document).read_text()
 
     def block(match: re.Match) -> str:
-        return f"{match[1]}{globals()[match[2]]()}\n{match[3]}"
+        name = match[2]
+        made = _drawn(name)[0].markdown() if "." in name else globals()[name]()
+        return f"{match[1]}{made}\n{match[3]}"
 
     return text, BLOCK.sub(block, text)
 
@@ -126,6 +134,12 @@ def main(words: list[str]) -> int:
         for name, svg in pictures().items():
             (ROOT / "docs" / "pictures" / name).write_text(svg)
     return 1 if stale and "--check" in words else 0
+
+
+def _drawn(name: str) -> tuple[Table, list[Panel]]:
+    """A figure's table and pictures, from its records."""
+    paper, _, figure = name.partition(".")
+    return find(name).call({}).draw(read_records(RESULTS / paper / f"{figure}.jsonl"))
 
 
 def _measured(file: str, title: str | None = None) -> str:
@@ -148,7 +162,7 @@ def _short(value) -> str:
 
 
 def _oz() -> list[Record]:
-    return read_records(RECORDS / "memorise.jsonl")
+    return read_records(RESULTS / "evolved_rules" / "memorise.jsonl")
 
 
 def _at(record: Record, generation: int) -> float:

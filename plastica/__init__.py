@@ -21,19 +21,36 @@ if TYPE_CHECKING:  # the public names, in reading order
     from plastica.living import Living as Living
     from plastica.objective import AbstractObjective as AbstractObjective
     from plastica.objective import Lifetime as Lifetime
+    from plastica.rules import BLUR as BLUR
     from plastica.rules import PMLPHebb as PMLPHebb
+    from plastica.rules import VSML as VSML
     from plastica.rules import VectorNeuron as VectorNeuron
+    from plastica.rules import Variant as Variant
+    from plastica.baselines import GradientDescent as GradientDescent
+    from plastica.tasks import Classification as Classification
+    from plastica.rules import Layers as Layers
+    from plastica.rules import PlasticMLP as PlasticMLP
+    from plastica.rules import PlasticRNN as PlasticRNN
+    from plastica.baselines import MAML as MAML
+    from plastica.baselines import Cell as Cell
+    from plastica.baselines import PolicyMAML as PolicyMAML
     from plastica.baselines import Recurrent as Recurrent
     from plastica.tasks import FreshLives as FreshLives
     from plastica.tasks import RememberPast as RememberPast
+    from plastica.tasks import Robot as Robot
+    from plastica.tasks import Sines as Sines
     from plastica.tasks import Text as Text
+    from plastica.tasks import Toy as Toy
     from plastica.search import CMAES as CMAES
     from plastica.search import SNES as SNES
     from plastica.search import MetaGradient as MetaGradient
     from plastica.search import OpenAIES as OpenAIES
     from plastica.search import Population as Population
+    from plastica.search import SideBySide as SideBySide
     from plastica.search import optimiser as optimiser
+    from plastica import zoo as zoo
     from plastica.data import load as load_text
+    from plastica.data import load_images as load_images
     from plastica.saving import load as load
     from plastica.saving import save as save
     from plastica.experiment import Experiment as Experiment
@@ -51,22 +68,34 @@ _WHERE = {  # imported when first asked for, so that `plastica --help` answers a
     "lifetime": ["examine", "lifetime"],
     "living": ["Living"],
     "objective": ["AbstractObjective", "Lifetime"],
-    "rules": ["PMLPHebb", "VectorNeuron"],
-    "baselines": ["Recurrent"],
-    "tasks": ["FreshLives", "RememberPast", "Text"],
-    "search": ["CMAES", "SNES", "MetaGradient", "OpenAIES", "Population", "optimiser"],
+    "rules": [
+        *("BLUR", "VSML", "Layers", "PMLPHebb"),
+        *("PlasticMLP", "PlasticRNN", "Variant", "VectorNeuron"),
+    ],
+    "baselines": ["MAML", "Cell", "GradientDescent", "PolicyMAML", "Recurrent"],
+    "tasks": [
+        *("Classification", "FreshLives", "RememberPast"),
+        *("Robot", "Sines", "Text", "Toy"),
+    ],
+    "search": [
+        *("CMAES", "SNES", "MetaGradient", "OpenAIES"),
+        *("Population", "SideBySide", "optimiser"),
+    ],
+    "data": ["load_images"],
     "saving": ["load", "save"],
     "experiment": ["Experiment"],
     "run": ["Run", "resume", "train"],
     "ask": ["evaluate", "live"],
 }
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}
-__all__ = [*_MODULE, "load_text"]
+__all__ = [*_MODULE, "load_text", "zoo"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "load_text":
         return importlib.import_module("plastica.data").load
+    if name == "zoo":
+        return importlib.import_module("plastica.zoo")
     if name not in _MODULE:
         raise AttributeError(f"module 'plastica' has no attribute {name!r}")
     return getattr(importlib.import_module(f"plastica.{_MODULE[name]}"), name)

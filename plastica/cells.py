@@ -1,4 +1,4 @@
-"""One neuron's or synapse's update as a small network: no batch, no layer."""
+"""One neuron's or synapse's update, or one layer's, as a small network: no batch."""
 
 from itertools import accumulate
 from typing import Literal, Self, get_args
@@ -16,13 +16,17 @@ Role = Literal["neuron", "synapse"]
 OP = Literal["MLP", "MLP-tanh", "LSTM", "LSTM-sigma", "LSTM-id", "GATED"]
 Part = Float[Array, "..."]  # (*where, numbers); 1 in `where` is the same for all there
 Parts = tuple[Part, ...]
-Squash = Literal["tanh", "sigmoid", "none"]
-SEEN: dict[str, Squash] = {"LSTM": "tanh", "LSTM-sigma": "sigmoid", "LSTM-id": "none"}
-SQUASHES = {
+Activation = Literal["linear", "tanh", "relu", "sigmoid"]
+ACTIVATIONS = {
+    "linear": lambda x: x,
     "tanh": jnp.tanh,
-    "sigmoid": jax.nn.sigmoid,
     "relu": jax.nn.relu,
-    "none": lambda c: c,
+    "sigmoid": jax.nn.sigmoid,
+}
+SEEN: dict[str, Activation] = {
+    "LSTM": "tanh",
+    "LSTM-sigma": "sigmoid",
+    "LSTM-id": "linear",
 }
 
 
@@ -89,12 +93,40 @@ class MLP(eqx.Module):
 
     def __call__(self, a: Float[Array, "inputs"]) -> Float[Array, "outputs"]:
         """The new state of one neuron, from all that it hears."""
-        return self.W2 @ SQUASHES[self.f](self.W1 @ a + self.b1) + self.b2
+        return self.W2 @ ACTIVATIONS[self.f](self.W1 @ a + self.b1) + self.b2
 
     def of(self, parts: Parts) -> Part:
         """The same of many at once, whose inputs are parts side by side."""
-        hidden = SQUASHES[self.f](affine(self.W1, parts, self.b1))
+        hidden = ACTIVATIONS[self.f](affine(self.W1, parts, self.b1))
         return affine(self.W2, (hidden,), self.b2)
+
+
+class Dense(eqx.Module):
+    """A fully connected layer: f(W x + b)."""
+
+    W: Float[Array, "outputs inputs"]
+    b: Float[Array, "outputs"]
+    f: Activation = eqx.field(static=True, default="linear")
+
+    @classmethod
+    def random(
+        cls, key: PRNGKeyArray, inputs: int, outputs: int, f: Activation, scale: float
+    ) -> Self:
+        """Weights N(0, scale^2), biases zero."""
+        return cls(
+            scale * jax.random.normal(key, (outputs, inputs)), jnp.zeros(outputs), f
+        )
+
+    def __call__(self, x: Float[Array, "inputs"]) -> Float[Array, "outputs"]:
+        """What the layer puts out."""
+        return ACTIVATIONS[self.f](self.W @ x + self.b)
+
+
+def through(layers: tuple[Dense, ...], x: Float[Array, "in"]) -> Float[Array, "out"]:
+    """One layer after another."""
+    for layer in layers:
+        x = layer(x)
+    return x
 
 
 class LSTM(eqx.Module):
@@ -108,13 +140,15 @@ class LSTM(eqx.Module):
     b: Float[Array, "gates"]
 
     @classmethod
-    def random(cls, key: PRNGKeyArray, inputs: int, units: int) -> Self:
-        """Weights N(0, 1 / fan in), biases zero but for the forget gate's."""
+    def random(
+        cls, key: PRNGKeyArray, inputs: int, units: int, scale: float | None = None
+    ) -> Self:
+        """Weights N(0, scale^2) or 1 / fan in; biases zero, the forget gate's 1."""
         key_x, key_h = jax.random.split(key)
         bias = jnp.zeros((4, units)).at[1].set(1.0).ravel()
         return cls(
-            jax.random.normal(key_x, (4 * units, inputs)) / jnp.sqrt(inputs),
-            jax.random.normal(key_h, (4 * units, units)) / jnp.sqrt(units),
+            _drawn(key_x, 4 * units, inputs, scale),
+            _drawn(key_h, 4 * units, units, scale),
             bias,
         )
 
@@ -137,7 +171,7 @@ def opened(gates: Part, c: Part, seen: str) -> tuple[Part, Part]:
     """An LSTM's next hidden state and cell; `seen` is how the cell is squashed."""
     i, f, o, g = jnp.split(gates, 4, axis=-1)
     c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-    return jax.nn.sigmoid(o) * SQUASHES[seen](c), c
+    return jax.nn.sigmoid(o) * ACTIVATIONS[seen](c), c
 
 
 class RNN(eqx.Module):
@@ -148,12 +182,14 @@ class RNN(eqx.Module):
     b: Float[Array, "units"]
 
     @classmethod
-    def random(cls, key: PRNGKeyArray, inputs: int, units: int) -> Self:
-        """Weights N(0, 1 / fan in), biases zero."""
+    def random(
+        cls, key: PRNGKeyArray, inputs: int, units: int, scale: float | None = None
+    ) -> Self:
+        """Weights N(0, scale^2), or 1 / fan in; biases zero."""
         key_x, key_h = jax.random.split(key)
         return cls(
-            jax.random.normal(key_x, (units, inputs)) / jnp.sqrt(inputs),
-            jax.random.normal(key_h, (units, units)) / jnp.sqrt(units),
+            _drawn(key_x, units, inputs, scale),
+            _drawn(key_h, units, units, scale),
             jnp.zeros(units),
         )
 
@@ -277,18 +313,18 @@ class Feedforward(eqx.Module):
     """OP(s, x) = MLP([s, x]), squashed at the output (001, section 6)."""
 
     mlp: MLP
-    squash: Squash = eqx.field(static=True)
+    squash: Activation = eqx.field(static=True)
 
     def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
         """The next states of many neurons or synapses at once."""
-        return SQUASHES[self.squash](self.mlp.of((s, *x)))
+        return ACTIVATIONS[self.squash](self.mlp.of((s, *x)))
 
 
 class Halved(eqx.Module):
     """OP(s, x) by an LSTM: s is its hidden state, then its cell (001, section 6)."""
 
     cell: LSTM
-    seen: Squash = eqx.field(static=True)
+    seen: Activation = eqx.field(static=True)
 
     def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
         """The next states of many neurons or synapses at once."""
@@ -331,4 +367,9 @@ def op(
     mlp = MLP.random(key, state + inputs, hidden, state)
     if name == "MLP-tanh":
         return Feedforward(mlp, "tanh")
-    return Feedforward(mlp, "sigmoid" if role == "neuron" else "none")
+    return Feedforward(mlp, "sigmoid" if role == "neuron" else "linear")
+
+
+def _drawn(key, post: int, pre: int, scale: float | None) -> Float[Array, "post pre"]:
+    normal = jax.random.normal(key, (post, pre))
+    return normal / jnp.sqrt(pre) if scale is None else scale * normal

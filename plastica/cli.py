@@ -46,7 +46,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _said("interrupted; nothing of this command was left half-written", 130)
     except RuntimeError as error:
-        from plastica.run import Diverged
+        from plastica.loop import Diverged
 
         if not isinstance(error, Diverged):
             raise

@@ -4,7 +4,7 @@ import inspect
 from dataclasses import replace
 from pathlib import Path
 
-from plastica import options
+from plastica import cluster, machine, options
 from plastica.errors import Refusal
 from plastica.source import again, find, find_shipped, makes, shipped
 from plastica.words import experiment as named_experiment
@@ -32,7 +32,8 @@ def train(words: list[str]) -> None:
             experiment, chosen.out, source.recorded(arguments), display
         )
     )
-    _finish(run, beside, chosen.report)
+    if cluster.leads():
+        _finish(run, beside, chosen.report)
     return None
 
 
@@ -50,7 +51,8 @@ def resume(words: list[str]) -> None:
     experiment = again(config["source"], chosen.experiment)
     total = _total(chosen.generations, config["generations"])
     run = _watched(lambda display: carry_on(chosen.run, experiment, total, display))
-    _finish(run, {}, chosen.report)
+    if cluster.leads():
+        _finish(run, {}, chosen.report)
 
 
 def eval_(words: list[str]) -> None:
@@ -130,25 +132,30 @@ def reproduce(words: list[str]) -> None:
     )
     sweep = source.call(arguments)
     scale = arguments.get("scale", "")
-    folder = chosen.out or Path("sweeps") / "-".join(filter(None, (source.name, scale)))
+    folder = chosen.out / "-".join(filter(None, (source.name, scale)))
     if chosen.records:
         records = read_records(chosen.records)
     else:
         records = carry_out(sweep, folder, chosen.processes)
     page = folder / "figure.html"
     folder.mkdir(parents=True, exist_ok=True)
-    print(figure_page(source.name, sweep, records, page))
+    claim = inspect.getdoc(source.function) or ""
+    print(figure_page((source.name, claim), sweep, records, page))
     print(f"\nfigure: {page}, records: {chosen.records or folder / 'records.jsonl'}")
 
 
 def list_(words: list[str]) -> None:
     """Names every experiment and figure, with the first line of what it says."""
+    from plastica import zoo
+
     parse(_nothing, words, "plastica list")
     for kind, command in (("Experiment", "train"), ("Sweep", "reproduce")):
         for name, function in shipped().items():
             if makes(function) == kind:
                 first = (inspect.getdoc(function) or "").split("\n")[0]
                 print(f"plastica {command} {name:<32} {first}")
+    for name in zoo.names():
+        print(f"plastica eval zoo:{name:<31} {zoo.card(name).splitlines()[0][2:]}")
 
 
 def _nothing() -> None:
@@ -156,9 +163,13 @@ def _nothing() -> None:
 
 
 def _set_up(chosen: options.Machine) -> None:
-    from plastica import machine
-
+    """JAX on this machine, and, where the options say so, this process among others."""
+    if isinstance(chosen, options.Distributed):
+        named = (chosen.coordinator, chosen.processes, chosen.process)
+        if chosen.distributed or any(name is not None for name in named):
+            cluster.join(cluster.Place(*named))
     machine.set_up(chosen.device, chosen.devices, chosen.x64)
+    cluster.share_cores()
 
 
 def _watched(carry_out):
@@ -166,7 +177,7 @@ def _watched(carry_out):
     from plastica.progress import Progress
     from plastica.run import Interrupted
 
-    display = Progress()
+    display = Progress() if cluster.leads() else None
     try:
         return carry_out(display)
     except Interrupted as stop:

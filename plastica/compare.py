@@ -45,16 +45,21 @@ def compared(runs: Sequence[Path], over: str, out: Path) -> str:
     return "\n".join(lines_out)
 
 
-def figure_page(name: str, sweep: Sweep, records: Sequence[Record], out: Path) -> str:
-    """Writes a figure's page and SVG files, and returns its table as Markdown."""
+def figure_page(
+    title: tuple[str, str], sweep: Sweep, records: Sequence[Record], out: Path
+) -> str:
+    """Writes a figure's page and SVG files, and returns its table as Markdown.
+
+    The title is the figure's name and its claim.
+    """
+    name, claim = title
     if not records:
         raise Refusal(
             f"no run of {name} is finished; look at the .log files in {out.parent}"
         )
     table, pictures = sweep.draw(records)
-    claim = Panel("The claim", sweep.claim, "")
     numbers = Panel("The numbers", table.note, table.html())
-    text = page(name, [claim, *pictures, numbers])
+    text = page(name, [Panel("The claim", claim, ""), *pictures, numbers])
     write_aside(out, lambda file: file.write(text.encode()))
     for i, picture in enumerate(pictures):
         beside = out.with_name(f"figure{i or ''}.svg")

@@ -1,7 +1,6 @@
 """What an experiment would take, without carrying it out."""
 
 import time
-from dataclasses import replace
 
 import equinox as eqx
 import jax
@@ -29,7 +28,7 @@ def describe(experiment: Experiment) -> None:
     print(f"devices    {len(devices)} x {devices[0].device_kind}")
     key = jax.random.key(experiment.seed)
     population, _ = measured(search.population, learner_of, vector, objective, key)
-    search = replace(search, population=population)
+    search = search.with_population(population)
     state = search.init(learner, objective, key)
     print(f"chunk      {population.chunk} members at once on each device")
     seconds = []

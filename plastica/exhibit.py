@@ -26,7 +26,9 @@ class Score(NamedTuple):
         return cls(float(np.mean(values)), float(error))
 
     def __str__(self) -> str:
-        """Both with three decimals."""
+        """Those that there are, with three decimals."""
+        if np.isnan(self.error):
+            return "-" if np.isnan(self.mean) else f"{self.mean:.3f}"
         return f"{self.mean:.3f} ± {self.error:.3f}"
 
 

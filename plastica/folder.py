@@ -12,6 +12,8 @@ import json
 import logging
 import os
 import shutil
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from plastica.learner import AbstractLearner
 from plastica.saving import arrays_of, filled, save
 from plastica.store import (
     Damaged,
+    guarded,
     read_bundle,
     read_json,
     said_clearly,
@@ -34,6 +37,7 @@ from plastica.store import (
 log = logging.getLogger(__name__)
 
 KEPT = 3  # checkpoints
+LOCK = ".lock"
 CONFIG = {  # what of it is needed to go on, and as what
     "source": dict | None,
     "generations": int,
@@ -66,19 +70,57 @@ class RunFolder:
                 f"with it: plastica resume {self.path}"
             )
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Holds the folder, so that no other process writes there meanwhile.
+
+        The system lets go when this process ends, however it does. Where a machine
+        that slept lost its hold (a shared disk gives it to another), the epoch in the
+        file is no longer this process's, and nothing is renamed.
+        """
+        with said_clearly(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / LOCK).open("a+")
+        with lock:
+            try:
+                import fcntl
+
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Refusal(
+                    f"{self.path} is in use by another process; wait for it, or name "
+                    "another folder"
+                ) from None
+            except (OSError, ImportError) as error:  # a disk, or a system, without
+                log.warning("%s cannot be locked: %s", self.path, error)
+            own = _epoch(self.path) + 1
+            with said_clearly(self.path):
+                lock.truncate(0)
+                lock.write(f"{own}\n")
+                lock.flush()
+                os.fsync(lock.fileno())
+
+            def guard() -> None:
+                if _epoch(self.path) != own:
+                    raise Refusal(
+                        f"{self.path} was taken over by another process; this one "
+                        "writes nothing more"
+                    )
+
+            with guarded(guard):
+                yield
+
     def create(self, config: dict, state: Any) -> None:
         """Makes the folder with its first checkpoint; `config` then makes it a run."""
         self.refuse_if_used()
-        existed = self.path.exists()
         try:
             with said_clearly(self.path):
                 (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
                 (self.path / "snapshots").mkdir(exist_ok=True)
             self.save_state(state, 0, 0.0)
             write_json(self.path / "config.json", config)
-        except Refusal:
-            if not existed:
-                shutil.rmtree(self.path, ignore_errors=True)
+        except Refusal:  # nothing in it but what was just begun
+            shutil.rmtree(self.path, ignore_errors=True)
             raise
 
     def config(self) -> dict:
@@ -131,26 +173,25 @@ class RunFolder:
     def append(self, rows: list[dict]) -> None:
         """Adds lines to the metrics."""
         with said_clearly(self.metrics), self.metrics.open("a") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+            file.writelines(map(_sealed, rows))
             file.flush()
             os.fsync(file.fileno())
 
     def rows(self) -> list[dict]:
-        """The metrics so far; a last line that was cut off is left out."""
+        """The metrics so far; lines that were cut off or altered are left out."""
         if not self.metrics.is_file():
             return []
-        rows = []
-        for line in self.metrics.read_text(errors="replace").splitlines():
-            with contextlib.suppress(ValueError):
-                row = json.loads(line)
-                if isinstance(row, dict) and isinstance(row.get("generation"), int):
-                    rows.append(row)
+        lines = self.metrics.read_text(errors="replace").splitlines()
+        rows = [row for row in map(_unsealed, lines) if row]
+        if len(rows) < len(lines) - 1:  # the last may just have been cut off
+            missing = len(lines) - len(rows)
+            log.warning("%s: %d lines are damaged, and left out", self.metrics, missing)
         return rows
 
     def cut_after(self, generation: int) -> list[dict]:
         """Drops metrics and snapshots of later generations; the rows that stay."""
         rows = [row for row in self.rows() if row["generation"] <= generation]
-        text = "".join(json.dumps(row) + "\n" for row in rows)
+        text = "".join(map(_sealed, rows))
         write_aside(self.metrics, lambda file: file.write(text.encode()))
         for path in (self.path / "snapshots").glob("*"):
             if path.stem.isdigit() and int(path.stem) > generation:
@@ -185,7 +226,8 @@ class RunFolder:
         if not self.path.is_dir():
             return False
         files = (p.name.lstrip(".") for p in self.path.rglob("*") if not p.is_dir())
-        return all(name.startswith(("00000000.", "config.json.")) for name in files)
+        begun = ("00000000.", "config.json.", LOCK[1:])
+        return all(name.startswith(begun) for name in files)
 
     def _checkpoints(self) -> list[Path]:
         found = (self.path / "checkpoints").glob("*.json")
@@ -198,3 +240,29 @@ class RunFolder:
             raise Refusal(
                 f"{error}; the experiment is not the one that this run was started with"
             ) from error
+
+
+def _epoch(folder: Path) -> int:
+    """How often the folder was held so far."""
+    with contextlib.suppress(OSError, ValueError):
+        return int((folder / LOCK).read_text())
+    return 0
+
+
+def _sealed(row: dict) -> str:
+    """A line of the metrics, with a checksum of its own."""
+    return json.dumps(row | {"crc": _crc(row)}) + "\n"
+
+
+def _unsealed(line: str) -> dict | None:
+    """What a line says, if nobody altered it."""
+    with contextlib.suppress(ValueError, RecursionError):
+        row = json.loads(line)
+        whole = isinstance(row, dict) and row.pop("crc", None) == _crc(row)
+        if whole and isinstance(row.get("generation"), int):
+            return row
+    return None
+
+
+def _crc(row: dict) -> int:
+    return zlib.crc32(json.dumps(row, sort_keys=True).encode())

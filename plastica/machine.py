@@ -9,6 +9,7 @@ from typing import Any
 
 from plastica.errors import Refusal
 
+_given: int | None = None  # cores, where other processes have the rest
 RECORDED = ("plastica", "plastica-native", "jax", "jaxlib", "equinox", "numpy", "optax")
 
 
@@ -35,13 +36,22 @@ def set_up(device: str | None = None, devices: int | None = None, x64: bool = Fa
         ) from error
 
 
+def affinity() -> set[int]:
+    """The cores that the system lets this process use."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
 def cores() -> int:
-    """Cores that this process may use."""
-    return (
-        len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else (os.cpu_count() or 1)
-    )
+    """How many cores this process may use: what it was given, or all it has."""
+    return _given or len(affinity())
+
+
+def use_cores(number: int) -> None:
+    """Gives this process a share of the cores that it could use."""
+    global _given
+    _given = number
 
 
 def description() -> dict[str, Any]:

@@ -53,6 +53,11 @@ class Network:
             tuple(sizes), tuple((post, pre) for post in layers for pre in layers)
         )
 
+    @classmethod
+    def chain(cls, *sizes: int) -> "Network":
+        """Each layer joined to the next one only."""
+        return cls(tuple(sizes), tuple((l + 1, l) for l in range(len(sizes) - 1)))
+
     def same_kinds(self, other: "Network") -> bool:
         """Whether the two differ in the sizes of their layers only."""
         same_depth = len(self.sizes) == len(other.sizes)

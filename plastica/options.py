@@ -22,7 +22,24 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Train(Machine):
+class Distributed(Machine):
+    """Whether to be one of many processes that carry out one run."""
+
+    distributed: Annotated[
+        bool, arg(help="join the others: found under Slurm, Open MPI and Kubernetes")
+    ] = False
+    coordinator: Annotated[
+        str | None, arg(help="HOST:PORT of process 0, where nothing finds it")
+    ] = None
+    processes: Annotated[int | None, arg(help="how many, with --coordinator")] = None
+    process: Annotated[int | None, arg(help="which one, from 0")] = None
+    members_per_device: Annotated[
+        int | None, arg(help="members lived at once; by default measured")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Train(Distributed):
     """Options of a run."""
 
     out: Annotated[
@@ -39,7 +56,7 @@ class Train(Machine):
 
 
 @dataclass(frozen=True)
-class Resume(Machine):
+class Resume(Distributed):
     """Go on with a run, to exactly what it would have come to."""
 
     run: Positional[Path] = Path()
@@ -98,7 +115,9 @@ class Record:
 class Reproduce:
     """Run a figure or table of a paper; finished runs are skipped."""
 
-    out: Annotated[Path | None, arg(help="the folder, by default under sweeps/")] = None
+    out: Annotated[
+        Path, arg(help="the folder of figures, and of the runs that they share")
+    ] = Path("sweeps")
     processes: Annotated[int, arg(help="runs at once")] = 1
     records: Annotated[
         Path | None, arg(help="draw from these records instead of running")

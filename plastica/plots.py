@@ -40,13 +40,14 @@ def lines(
     return svg(figure)
 
 
-def new_figure(width: float = 7.0, height: float = 3.4):
-    """A figure and its axes, without a window and without frames on two sides."""
+def new_figure(width: float = 7.0, height: float = 3.4, columns: int = 1):
+    """A figure and its axes (an array of several), without a window or whole frames."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
+    axes = figure.subplots(ncols=columns)
+    for each in np.atleast_1d(axes):
+        each.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 

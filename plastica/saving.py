@@ -22,6 +22,7 @@ from plastica.network import Network
 from plastica.store import Damaged, read_bundle, suffixed, write_bundle
 
 FORMAT, VERSION = "plastica rule", 1
+ZOO = Path(__file__).with_name("zoo")
 UNFIT = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
@@ -39,7 +40,7 @@ def save(learner: AbstractLearner, path: str | Path, made: dict | None = None) -
 
 
 def load(path: str | Path, like: AbstractLearner | None = None) -> AbstractLearner:
-    """A learner from `path`.npz and `path`.json, or from a run's folder.
+    """A learner from `path`.npz and `path`.json, from a run's folder, or "zoo:NAME".
 
     `like` is a learner of the same class and shapes, needed for a user's own classes.
     """
@@ -77,6 +78,14 @@ def read_rule(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
             f"this one reads {VERSION}); upgrade plastica"
         )
     return arrays, about
+
+
+def in_zoo(name: str) -> Path:
+    """Where a rule of the zoo stands, without its suffix."""
+    found = sorted(rule.stem for rule in ZOO.glob("*.npz"))
+    if name not in found:
+        raise Refusal(f"no rule {name!r} in the zoo; there are {', '.join(found)}")
+    return ZOO / name
 
 
 def arrays_of(tree: Any) -> dict[str, np.ndarray]:
@@ -176,6 +185,8 @@ def _known() -> dict[str, type]:
 
 
 def _stem(path: str | Path) -> Path:
+    if str(path).startswith("zoo:"):
+        return in_zoo(str(path)[4:])
     path = Path(path)
     if path.is_dir():
         path = path / "rule"

@@ -12,6 +12,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +20,8 @@ import numpy as np
 
 from plastica.errors import Refusal
 
+Guard = Callable[[], None]
+_guard: ContextVar[Guard | None] = ContextVar("guard", default=None)
 LARGEST = 16 * 2**30  # bytes that one bundle's arrays may unpack to
 UNREADABLE = (  # what NumPy and zipfile raise at an archive that is none
     *(OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError),
@@ -45,10 +48,9 @@ def write_bundle(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None
             "sha256": sha256(new_npz),
             "arrays": {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()},
         }
-        about |= {"checksum": _checksum(about)}
         with _aside(described, lambda file: file.write(_json(about))) as new_described:
-            os.replace(new_npz, npz)
-            os.replace(new_described, described)
+            _rename(new_npz, npz)
+            _rename(new_described, described)
         _sync_folder(npz.parent)
 
 
@@ -59,8 +61,6 @@ def read_bundle(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     listed = about.get("arrays")
     if not isinstance(listed, dict) or "sha256" not in about:
         raise Damaged(f"{described} does not describe a bundle of arrays")
-    if about.pop("checksum", None) not in (None, _checksum(about)):
-        raise Damaged(f"{described} is altered: its checksum is not the recorded one")
     try:
         found = sha256(npz)
     except FileNotFoundError as error:
@@ -75,12 +75,12 @@ def read_bundle(path: Path) -> tuple[dict[str, np.ndarray], dict]:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Writes JSON aside and renames it."""
+    """Writes JSON, with a checksum of its own, aside and renames it."""
     write_aside(path, lambda file: file.write(_json(content)))
 
 
 def read_json(path: Path) -> dict:
-    """A JSON object from a file; `Damaged` if it is none."""
+    """A JSON object that `write_json` wrote; `Damaged` if it is another."""
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError as error:
@@ -91,14 +91,26 @@ def read_json(path: Path) -> dict:
         raise Damaged(f"{path} is not readable as JSON: {error}") from error
     if not isinstance(content, dict):
         raise Damaged(f"{path} holds no JSON object")
+    if content.pop("checksum", None) != checksum(content):
+        raise Damaged(f"{path} is altered: its checksum is not the recorded one")
     return content
 
 
 def write_aside(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Has `write` fill a file beside `path`, syncs it to disk, and renames it."""
     with said_clearly(path), _aside(path, write) as aside:
-        os.replace(aside, path)
+        _rename(aside, path)
         _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def guarded(guard: Guard):
+    """Calls `guard` before every rename; one that raises prevents it."""
+    token = _guard.set(guard)
+    try:
+        yield
+    finally:
+        _guard.reset(token)
 
 
 @contextlib.contextmanager
@@ -131,6 +143,11 @@ def suffixed(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
+def checksum(content: dict) -> str:
+    """Of a JSON object, whatever the order of its names and its spaces."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 @contextlib.contextmanager
 def _aside(path: Path, write: Callable[[BinaryIO], Any]):
     """A file beside `path`, filled and synced; gone at the end if not renamed."""
@@ -146,13 +163,15 @@ def _aside(path: Path, write: Callable[[BinaryIO], Any]):
             aside.unlink()
 
 
+def _rename(aside: Path, path: Path) -> None:
+    if guard := _guard.get():
+        guard()
+    os.replace(aside, path)
+
+
 def _json(content: dict) -> bytes:
-    return (json.dumps(content, indent=2) + "\n").encode()
-
-
-def _checksum(about: dict) -> str:
-    """Of all that a bundle says of itself, whatever its spaces."""
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    sealed = content | {"checksum": checksum(content)}
+    return (json.dumps(sealed, indent=2) + "\n").encode()
 
 
 def _reason(error: OSError) -> str:

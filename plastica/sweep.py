@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from plastica.errors import Refusal
@@ -17,6 +18,7 @@ from plastica.exhibit import Panel, Table
 from plastica.folder import RunFolder
 from plastica.store import read_json, suffixed, write_aside
 
+INTERRUPTED = (75, 130, -2, -15)  # exit statuses of runs that a signal ended
 CURVE_POINTS = 100  # that a record keeps
 
 Record = dict[str, Any]  # arguments, commit, seed, curve, scores, machine, seconds
@@ -49,12 +51,12 @@ def grid(experiment: str, **choices: Sequence[Any]) -> tuple[Planned, ...]:
 class Sweep:
     """Runs of experiment functions, and how their records become a figure.
 
-    `claim` is what the paper says; `draw` makes a table and pictures of the records.
+    `draw` makes a table and pictures of the records. The claim that they bear on is
+    what the docstring of the function says that returns the sweep.
     """
 
     runs: tuple[Planned, ...]
     draw: Callable[[Sequence[Record]], tuple[Table, list[Panel]]]
-    claim: str
 
 
 def carry_out(
@@ -65,23 +67,31 @@ def carry_out(
 ) -> list[Record]:
     """Runs what is not finished, each in a process of its own; the records of all.
 
-    A run that fails leaves its output in its folder's `.log` and the others go on.
+    Runs stand beside the sweep's folder, in `runs/`, where sweeps that ask for the same
+    run share it. One that fails leaves its output in its folder's `.log` and the others
+    go on.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    places = [folder / run.name for run in sweep.runs]
+    runs = folder.parent / "runs"
+    for place in (folder, runs):
+        place.mkdir(parents=True, exist_ok=True)
+    places = [runs / run.name for run in sweep.runs]
     todo = [i for i, place in enumerate(places) if not finished(place)]
     say(f"{len(places)} runs, {len(places) - len(todo)} of them finished before")
 
+    interrupted = Event()
+
     def one(i: int) -> tuple[int, int]:
-        return i, _in_process(sweep.runs[i], places[i])
+        status = -2 if interrupted.is_set() else _in_process(sweep.runs[i], places[i])
+        if status in INTERRUPTED:
+            interrupted.set()
+        return i, status
 
     with ThreadPoolExecutor(max(processes, 1)) as pool:
         for done, (i, status) in enumerate(pool.map(one, todo), 1):
+            if status in INTERRUPTED:
+                raise Refusal(f"interrupted; the same command goes on in {folder}")
             how = "done" if status == 0 else f"failed ({status}), see {places[i]}.log"
             say(f"{done} of {len(todo)}: {places[i].name} {how}")
-            if status in (75, 130, -2, -15):
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise Refusal(f"interrupted; the same command goes on in {folder}")
     records = [record(place) for place in places if finished(place)]
     lines = "".join(json.dumps(r) + "\n" for r in records)
     write_aside(folder / "records.jsonl", lambda file: file.write(lines.encode()))

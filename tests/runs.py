@@ -38,7 +38,8 @@ def flags(**knobs):
 def rows(folder):
     """A run's metrics but for the times."""
     lines = (Path(folder) / "metrics.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(x).items() if k != "seconds"} for x in lines]
+    rows = map(json.loads, lines)
+    return [{k: v for k, v in x.items() if k not in ("seconds", "crc")} for x in rows]
 
 
 def last_state(folder):

@@ -17,7 +17,7 @@ import pytest
 import plastica
 from plastica import machine
 from plastica.cli import main
-from plastica.store import read_bundle, write_bundle
+from plastica.store import read_bundle, read_json, write_bundle, write_json
 
 from .conftest import TALE
 from .runs import ROOT, assert_same_arrays, flags, last_state, python, rows, rule
@@ -120,7 +120,7 @@ def test_train_ends_with_a_table_and_what_to_type_next(trained):
         assert name in said
     assert f"plastica eval {folder}" in said and f"plastica resume {folder}" in said
     kept = "config.json metrics.jsonl checkpoints snapshots rule.npz rule.json"
-    expected = {*kept.split(), "report.html", "scores.json"}
+    expected = {*kept.split(), "report.html", "scores.json", ".lock"}
     assert {path.name for path in folder.iterdir()} == expected
     source = json.loads((folder / "config.json").read_text())["source"]
     assert source["experiment"] == "evolved_rules.memorise"
@@ -304,9 +304,9 @@ def test_report_writes_the_same_page_anew_and_it_needs_nothing_else(run):
 
 def test_compare_groups_seeds_and_writes_a_page(run, here):
     other = Path(shutil.copytree(run, here / "other"))
-    config = json.loads((other / "config.json").read_text())
+    config = read_json(other / "config.json")
     config["source"]["arguments"]["seed"] = 1
-    (other / "config.json").write_text(json.dumps(config))
+    write_json(other / "config.json", config)
     said = done("compare", run, other, "--out", "both.html", "--over", "ticks")
     (line,) = [line for line in said.splitlines() if "evolved_rules.memorise" in line]
     assert "| 2 |" in line and "| 512 |" in line and "| 0.000 |" in line
@@ -391,8 +391,8 @@ def test_a_search_that_diverges_stops_with_one_line(idea, here):
 def test_nothing_in_a_run_decides_what_is_executed(run, here, name):
     (here / "evil.py").write_text("open('executed', 'w')\ndef main(): ...\n")
     source = {"experiment": name.format(here), "arguments": {}, "sha256": None}
-    config = json.loads((run / "config.json").read_text()) | {"source": source}
-    (run / "config.json").write_text(json.dumps(config))
+    config = read_json(run / "config.json") | {"source": source}
+    write_json(run / "config.json", config)
     made = read_bundle(run / "rule")[1]["made"] | {"source": source}
     _rewritten(run / "rule", made=made)
     for word in ("resume", "report", "eval"):

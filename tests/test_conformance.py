@@ -1,5 +1,6 @@
 """What is true of every learner, whatever it is: each learner meets each property."""
 
+from dataclasses import replace
 from functools import lru_cache, partial
 
 import equinox as eqx
@@ -9,11 +10,27 @@ import numpy as np
 import pytest
 from jaxtyping import Array, Bool
 
-from plastica.baselines import Recurrent
+from plastica.baselines import (
+    MAML,
+    Cell,
+    GradientDescent,
+    OnlineLSTM,
+    PolicyMAML,
+    Recurrent,
+)
+from plastica.cells import LSTM, Dense
 from plastica.learner import flatten, names, theta
 from plastica.lifetime import birth, live, total
 from plastica.network import Network
-from plastica.rules import PMLPHebb, VectorNeuron
+from plastica.rules import (
+    BLUR,
+    VSML,
+    Layers,
+    PlasticMLP,
+    PlasticRNN,
+    PMLPHebb,
+    VectorNeuron,
+)
 from plastica.rules.vector_neuron import Kinds
 from plastica.tasks import Text
 
@@ -31,19 +48,69 @@ def vector_neuron(neuron, synapse):
     return VectorNeuron.random(jax.random.key(0), Network.full(K, UNITS), kinds)
 
 
+def blur():
+    network = Network.chain(K, UNITS, K)
+    return BLUR.random(jax.random.key(8), network, normalised=False)
+
+
 def recurrent(kind, told):
     return getattr(Recurrent, kind)(jax.random.key(0), K, UNITS, K, told)
+
+
+def between(core):
+    """A core of two inputs and three units between layers, all of theta drawn."""
+    keys = jax.random.split(jax.random.key(1), 3)
+    before = (Dense.random(keys[0], K, 2, "relu", 1.0),)
+    after = (Dense.random(keys[1], UNITS, K, "linear", 1.0),)
+    vector, learner_of = flatten(Layers(before, core, after))
+    return learner_of(0.05 * jax.random.normal(keys[2], vector.shape))
+
+
+def plastic(kind, plastic="taught", **how):
+    core = kind.random(jax.random.key(0), 2, UNITS, **how)
+    return between(replace(core, plastic=plastic))
+
+
+def maml(kind):
+    keys = jax.random.split(jax.random.key(0), 2)
+    layers = (
+        Dense.random(keys[0], K, UNITS, "tanh", 0.5),
+        Dense.random(keys[1], UNITS, K, "linear", 0.5),
+    )
+    return kind(layers=layers, rates=jnp.full(2, 0.1), shots=5)
+
+
+def vsml(error):
+    return VSML.random(
+        jax.random.key(8), Network.chain(K, UNITS, K), units=4, messages=3, error=error
+    )
 
 
 LEARNERS = {
     "PMLPHebb, relu": partial(pmlp_hebb, "relu"),
     "PMLPHebb, softmax": partial(pmlp_hebb, "softmax"),
+    "VSML, the error waits": partial(vsml, "waits"),
+    "VSML, the error sweeps back": partial(vsml, "sweeps back"),
+    "BLUR": blur,
+    **{
+        method: partial(GradientDescent.at, 0.1, Network.chain(K, UNITS, K), method)
+        for method in ("sgd", "momentum", "adam")
+    },
     "VectorNeuron": partial(vector_neuron, "LSTM", "GATED"),
     **{
         f"{kind}, told {told}": partial(recurrent, kind, told)
         for kind in ("lstm", "rnn")
         for told in ("nothing", "target", "error")
     },
+    "LSTM trained online": partial(OnlineLSTM.of, UNITS, K, window=4),
+    "PlasticRNN, plastic when taught": partial(plastic, PlasticRNN),
+    "PlasticMLP, random weights": partial(plastic, PlasticMLP, evolved=False),
+    "PlasticRNN, plastic always, told nothing": partial(plastic, PlasticRNN, "always"),
+    "MAML": partial(maml, MAML),
+    "PolicyMAML": partial(maml, PolicyMAML),
+    "lstm between layers, told nothing": lambda: between(
+        Cell(LSTM.random(jax.random.key(0), 2, UNITS))
+    ),
 }
 PMLPS = {
     "layers.0.M1": (14, 8),
@@ -64,6 +131,17 @@ PMLPS = {
 }
 
 
+GRID = {
+    "cell.W_x": (16, 6),
+    "cell.W_h": (16, 4),
+    "cell.b": (16,),
+    "C": (3, 4),
+    "b_C": (3,),
+    "U": (3, 4),
+    "b_U": (3,),
+}
+
+
 def cell(gates, hears):
     return {
         "cell.W_x": (gates * UNITS, hears),
@@ -74,9 +152,45 @@ def cell(gates, hears):
     }
 
 
+def layered(core):
+    """The names of a network of layers: `core` are its core's."""
+    before = {"before.0.W": (2, K), "before.0.b": (2,)}
+    after = {"after.0.W": (K, UNITS), "after.0.b": (K,)}
+    return before | {f"core.{name}": shape for name, shape in core.items()} | after
+
+
+EPRNN = {
+    "W_i": (UNITS, 2),
+    "W_0": (UNITS, UNITS),
+    "b": (UNITS,),
+    "h_0": (UNITS,),
+    **{f"rule.{name}": (UNITS, UNITS) for name in "ABCD"},
+    "modulator.W_h": (UNITS, UNITS),
+    "modulator.W_i": (UNITS, 2),
+    "modulator.b": (UNITS,),
+}
+EPMLP = {
+    "b": (UNITS,),
+    **{f"rule.{name}": (UNITS, 2) for name in "ABCD"},
+    "modulator.W": (UNITS, 2),
+    "modulator.b": (UNITS,),
+}
+MAMLS = {
+    "layers.0.W": (UNITS, K),
+    "layers.0.b": (UNITS,),
+    "layers.1.W": (K, UNITS),
+    "layers.1.b": (K,),
+    "rates": (2,),
+}
+GATES = {"W_x": (4 * UNITS, 2), "W_h": (4 * UNITS, UNITS), "b": (4 * UNITS,)}
 THETA = {
     "PMLPHebb, relu": PMLPS,
     "PMLPHebb, softmax": PMLPS,
+    "VSML, the error waits": GRID,
+    "VSML, the error sweeps back": GRID,
+    "BLUR": {name: () for name in ("f", "eta", "f_tilde", "eta_tilde")}
+    | {name: (2, 2) for name in ("nu", "mu", "nu_tilde", "mu_tilde")},
+    **{method: {"log_rate": ()} for method in ("sgd", "momentum", "adam")},
     "VectorNeuron": {
         "synapse.mlp.W1": (5, 24),
         "synapse.mlp.b1": (5,),
@@ -97,7 +211,17 @@ THETA = {
     "rnn, told nothing": cell(1, K),
     "rnn, told target": cell(1, 2 * K),
     "rnn, told error": cell(1, 2 * K),
+    "LSTM trained online": {"log_rate": ()},
+    "PlasticRNN, plastic when taught": layered(EPRNN),
+    "PlasticMLP, random weights": layered(EPMLP),
+    "PlasticRNN, plastic always, told nothing": layered(EPRNN),
+    "MAML": MAMLS,
+    "PolicyMAML": MAMLS,
+    "lstm between layers, told nothing": layered(
+        {f"cell.{name}": shape for name, shape in GATES.items()}
+    ),
 }
+KEPT = ("w.", "W", "net.", "moments.")  # weights: they outlast a rest
 TEXT = np.random.default_rng(0).integers(0, K, 40)
 
 
@@ -164,6 +288,10 @@ def alike(a, b):
     )
 
 
+def is_floating(leaf):
+    return jnp.issubdtype(leaf.dtype, jnp.floating)
+
+
 def kinds(tree):
     """Shape, dtype and weakness of every leaf."""
     return jax.tree.map(lambda a: (a.shape, str(a.dtype), a.weak_type), tree)
@@ -202,7 +330,8 @@ def test_shapes_and_dtypes_stay_as_they_were_born(name, x64):
     with jax.enable_x64(x64):
         born, predicted, learned = jax.eval_shape(states, jax.random.key(0))
         assert kinds(born) == kinds(predicted) == kinds(learned)
-        dtypes = {str(leaf.dtype) for leaf in jax.tree.leaves(born)}
+        floats = jax.tree.leaves(eqx.filter(born, is_floating))
+        dtypes = {str(leaf.dtype) for leaf in floats}
         assert dtypes == {"float64" if x64 else "float32"}
 
 
@@ -256,5 +385,6 @@ def test_rest_zeroes_activations_and_keeps_weights(name, learner):
     leaves = zip(
         names(state), jax.tree.leaves(state), jax.tree.leaves(rested), strict=True
     )
+    kept = ("h.", "c.") if isinstance(learner, VSML) else KEPT
     for leaf, before, after in leaves:
-        assert np.array_equal(after, before if leaf.startswith("w.") else 0 * before)
+        assert np.array_equal(after, before if leaf.startswith(kept) else 0 * before)

@@ -1,6 +1,5 @@
 """A run's folder: the newest whole checkpoint, whatever happened to it."""
 
-import json
 import logging
 
 import numpy as np
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from plastica.errors import Refusal
 from plastica.folder import KEPT, RunFolder
-from plastica.store import read_bundle
+from plastica.store import read_bundle, write_json
 
 from .runs import python
 
@@ -141,14 +140,14 @@ def test_a_folder_of_other_things_is_no_run(tmp_path):
     for path in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(Refusal, match="is no run: it has no config.json"):
             RunFolder(path).config()
-    (tmp_path / "config.json").write_text('{"format": "another program\'s"}')
+    write_json(tmp_path / "config.json", {"format": "another program's"})
     with pytest.raises(Refusal, match="something else's"):
         RunFolder(tmp_path).config()
 
 
 @pytest.mark.parametrize("name", ["source", "generations", "planned", "devices"])
 def test_an_altered_configuration_is_refused(folder, name):
-    (folder.path / "config.json").write_text(json.dumps(CONFIG | {name: "x"}))
+    write_json(folder.path / "config.json", CONFIG | {name: "x"})
     with pytest.raises(Refusal, match=f"was altered: its '{name}' is 'x'"):
         folder.config()
 

@@ -12,10 +12,10 @@ from .runs import assert_same_run, flags, last_state, python, rows
 # measured, and at the end no table is made. KILL names the call that is its last.
 DRIVER = """
 import dataclasses, os, signal, sys
-from plastica import commands, folder, run
+from plastica import commands, folder, loop, run
 from plastica.cli import main
 
-run.CHECKPOINT_SECONDS, run.METRICS_SECONDS = 0.1, 0.02
+loop.CHECKPOINT_SECONDS, loop.METRICS_SECONDS = 0.1, 0.02
 run.measured = lambda population, *rest: (dataclasses.replace(population, chunk=4), {})
 commands._finish = lambda *rest: None
 

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 import plastica as pl
+from plastica import loop
 from plastica import run as runs
 from plastica.folder import RunFolder
-from plastica.run import Diverged, Interrupted
+from plastica.loop import Diverged
+from plastica.run import Interrupted
 from plastica.store import read_bundle, read_json
 
 from .runs import assert_same_run, last_state, rows, small
@@ -26,8 +28,8 @@ from .runs import assert_same_run, last_state, rows, small
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
     """Checkpoints after every generation, and no measuring of chunks."""
-    monkeypatch.setattr(runs, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(runs, "METRICS_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "METRICS_SECONDS", 0.0)
     monkeypatch.setattr(runs, "measured", lambda population, *rest: (population, {}))
 
 
@@ -58,7 +60,7 @@ class Stopping:
 
 def test_a_run_keeps_what_it_should(whole):
     names = {p.name for p in whole.path.iterdir()}
-    kept = {"config.json", "metrics.jsonl", "checkpoints", "snapshots"}
+    kept = {".lock", "config.json", "metrics.jsonl", "checkpoints", "snapshots"}
     assert names == kept | {"rule.npz", "rule.json"}
     config = whole.folder.config()
     assert config["versions"]["jax"] == jax.__version__
@@ -78,8 +80,8 @@ def test_the_rule_is_the_best_by_held_out_loss(whole, corpus):
     assert made["eval/loss"] == min(scores)
     best = whole.best()
     assert eqx.tree_equal(pl.load(whole.path), best)
-    key = runs._key(jax.random.key(0), "evaluation")
-    again = runs._judged(best, small(corpus).evaluation, key)
+    key = loop.key_for(jax.random.key(0), "evaluation")
+    again = loop._judged(best, small(corpus).evaluation, key)
     assert float(again) == min(scores)
 
 
@@ -278,3 +280,31 @@ def test_a_thread_that_is_not_the_main_one_runs_too(corpus, tmp_path, whole):
     with ThreadPoolExecutor(1) as pool:
         pool.submit(pl.train, small(corpus), tmp_path / "run").result()
     assert_same_run(tmp_path / "run", whole.path)
+
+
+def staged(corpus):
+    """A curriculum: longer passages from generations 2 and 4 on, two runs abreast."""
+    base = small(corpus)
+    longer = [
+        (start, pl.Lifetime.of(pl.Text.memorise(corpus, "training", length)))
+        for start, length in ((2, 9), (4, 10))
+    ]
+    other = jax.tree.map(lambda leaf: leaf + 0.01, base.learner)
+    return {"search": pl.SideBySide.of(base.search, other), "stages": tuple(longer)}
+
+
+def test_a_curriculum_goes_on_to_the_bit_wherever_it_was_stopped(corpus, tmp_path):
+    whole = pl.train(small(corpus, **staged(corpus)), tmp_path / "whole")
+    ticks = [row["ticks"] for row in whole.rows()]
+    assert ticks == [0, *np.cumsum([2 * 8 * 2 * n for n in (8, 8, 9, 9, 10, 10)])]
+    for stop in (2, 3):
+        out = _stopped(corpus, tmp_path / str(stop), stop, **staged(corpus))
+        pl.resume(out, small(corpus, **staged(corpus)))
+        assert_same_run(out, whole.path)
+
+
+def test_stages_out_of_order_are_refused(corpus):
+    stages = staged(corpus)["stages"]
+    for bad in (stages[::-1], (stages[0], stages[0]), ((0, stages[0][1]),)):
+        with pytest.raises(pl.Refusal, match="stages begin one after another"):
+            small(corpus, stages=bad)

@@ -11,12 +11,13 @@ import pytest
 
 import plastica
 from plastica import store
-from plastica.baselines import Recurrent
-from plastica.cells import PMLP
+from plastica.baselines import Cell, OnlineLSTM, Recurrent
+from plastica.cells import LSTM, PMLP
 from plastica.errors import Refusal
+from plastica.experiments import plastic_rnn
 from plastica.learner import AbstractLearner
 from plastica.network import Network
-from plastica.rules import PMLPHebb
+from plastica.rules import PlasticMLP, PlasticRNN, PMLPHebb
 from plastica.saving import arrays_of, load, read_rule, save
 from plastica.store import Damaged, write_bundle
 
@@ -29,7 +30,15 @@ LEARNERS = {
     "pmlp_hebb, other edges": lambda: PMLPHebb.random(KEY, ONE_WAY, 7, 3),
     "lstm": lambda: Recurrent.lstm(KEY, 5, 3, 5),
     "lstm, told the error": lambda: Recurrent.lstm(KEY, 5, 3, 5, "error"),
+    "LSTM trained online": lambda: OnlineLSTM.of(3, 5),
     "rnn, told the target": lambda: Recurrent.rnn(KEY, 5, 3, 5, "target"),
+    "eprnn": lambda: plastic_rnn.foretell(units=3).learner,
+    "plastic rnn": lambda: PlasticRNN.random(KEY, 4, 3),
+    "plastic rnn, no m": lambda: PlasticRNN.random(KEY, 4, 3, modulated=False),
+    "plastic mlp, random": lambda: PlasticMLP.random(KEY, 4, 3, evolved=False),
+    "cell": lambda: Cell(LSTM.random(KEY, 4, 3)),
+    "maml": lambda: plastic_rnn.foretell(method="maml", units=3).learner,
+    "policy": lambda: plastic_rnn.drive(method="maml-one-rollout", units=3).learner,
 }
 
 
@@ -198,10 +207,9 @@ def test_an_object_array_is_never_unpickled(tmp_path):
     rule = PMLPHebb.zeros(NETWORK)
     save(rule, tmp_path / "rule")
     np.savez(tmp_path / "rule.npz", **{k: np.array([object]) for k in arrays_of(rule)})
-    about = json.loads((tmp_path / "rule.json").read_text())
+    about = store.read_json(tmp_path / "rule.json")
     about["sha256"] = store.sha256(tmp_path / "rule.npz")
-    del about["checksum"]
-    (tmp_path / "rule.json").write_text(json.dumps(about))
+    store.write_json(tmp_path / "rule.json", about)
     with pytest.raises(Damaged, match="not an archive of arrays"):
         load(tmp_path / "rule")
 

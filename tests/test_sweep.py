@@ -40,7 +40,7 @@ def draw(records):
     return table, [Panel("The figure", "", picture)]
 
 
-SWEEP = Sweep(RUNS, draw, "It works.")
+SWEEP = Sweep(RUNS, draw)
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +78,13 @@ def test_a_sweep_runs_what_is_missing_and_skips_what_is_finished(tmp_path, proce
     assert len(records) == 2 and said[0] == "2 runs, 0 of them finished before"
     first = ["train", "evolved_rules.memorise", "--out"]
     assert called[0][:3] == first and called[0][4:] == ["--rate", "0.1", "--seed", "0"]
-    assert {path.name for path in (tmp_path / "sweep").iterdir()} == {
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {
         "memorise,rate=0.1,seed=0",
         "memorise,rate=0.1,seed=0.log",
         "memorise,rate=0.2,seed=0",
         "memorise,rate=0.2,seed=0.log",
-        "records.jsonl",
     }
+    assert [path.name for path in (tmp_path / "sweep").iterdir()] == ["records.jsonl"]
     assert carry_out(SWEEP, tmp_path / "sweep", say=said.append) == records
     assert len(called) == 2 and said[-1] == "2 runs, 2 of them finished before"
     assert read_records(tmp_path / "sweep" / "records.jsonl") == records
@@ -92,14 +92,14 @@ def test_a_sweep_runs_what_is_missing_and_skips_what_is_finished(tmp_path, proce
 
 def test_a_run_that_was_begun_is_resumed_and_a_failed_one_is_named(tmp_path, processes):
     called, statuses = processes
-    begun = tmp_path / "memorise,rate=0.2,seed=0"
-    begun.mkdir()
+    begun = tmp_path / "runs" / "memorise,rate=0.2,seed=0"
+    begun.mkdir(parents=True)
     (begun / "config.json").touch()
     statuses[1] = 2
     said = []
-    records = carry_out(SWEEP, tmp_path, say=said.append)
+    records = carry_out(SWEEP, tmp_path / "sweep", say=said.append)
     assert called[1] == ["resume", str(begun)] and len(records) == 1
-    log = tmp_path / "memorise,rate=0.1,seed=0.log"
+    log = tmp_path / "runs" / "memorise,rate=0.1,seed=0.log"
     assert f"failed (2), see {log}" in said[1] and log.read_text() == "said\n"
 
 
@@ -107,10 +107,10 @@ def test_a_run_that_was_begun_is_resumed_and_a_failed_one_is_named(tmp_path, pro
 def test_an_interrupted_sweep_starts_nothing_more(tmp_path, processes, status):
     called, statuses = processes
     statuses[1] = status
-    many = Sweep(grid("evolved_rules.memorise", seed=range(9)), draw, "")
+    many = Sweep(grid("evolved_rules.memorise", seed=range(9)), draw)
     with pytest.raises(Refusal, match="interrupted; the same command goes on in"):
-        carry_out(many, tmp_path, say=lambda line: None)
-    assert len(called) <= 3  # what was started meanwhile
+        carry_out(many, tmp_path / "sweep", say=lambda line: None)
+    assert len(called) == 1
 
 
 def test_a_record_is_small_and_has_what_a_figure_needs(finished, tmp_path):
@@ -135,12 +135,12 @@ def test_records_that_are_none_are_refused(tmp_path):
 
 def test_a_figure_is_a_page_and_a_picture(finished, tmp_path):
     out = tmp_path / "figure.html"
-    told = figure_page("mine", SWEEP, [record(finished)], out)
+    told = figure_page(("mine", "It works."), SWEEP, [record(finished)], out)
     assert "| 0 | 1.25 |" in told
     assert "It works." in out.read_text() and "<svg" in out.read_text()
     assert (tmp_path / "figure.svg").read_text().startswith("<svg")
     with pytest.raises(Refusal, match="no run of mine is finished"):
-        figure_page("mine", SWEEP, [], out)
+        figure_page(("mine", ""), SWEEP, [], out)
 
 
 def test_flags_are_the_command_lines_spelling():
@@ -156,13 +156,13 @@ FIGURES = [name for name, made in shipped().items() if makes(made) == "Sweep"]
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_every_figure_asks_for_runs_that_its_experiment_knows(name, scale):
     sweep = find(name).call({"scale": scale})
-    assert sweep.runs and sweep.claim
+    assert sweep.runs and find(name).function.__doc__
     assert len({run.name for run in sweep.runs}) == len(sweep.runs)
 
 
 def test_a_sweep_over_an_unknown_knob_is_refused_before_it_starts():
     def figure() -> Sweep:
-        return Sweep(grid("evolved_rules.memorise", lenght=[1]), draw, "")
+        return Sweep(grid("evolved_rules.memorise", lenght=[1]), draw)
 
     with pytest.raises(Refusal, match="no knob 'lenght'; did you mean length"):
         Source("mine.figure", figure).call({})
@@ -176,7 +176,9 @@ def test_a_sweep_of_real_runs_in_two_processes(tmp_path):
     arguments |= {"text": str(tmp_path / "tale.txt")}
     experiment = "evolved_rules.memorise"
     runs = tuple(Planned(experiment, arguments | {"seed": seed}) for seed in (0, 1))
-    sweep = Sweep(runs, draw, "It works.")
+    sweep = Sweep(runs, draw)
     records = carry_out(sweep, tmp_path / "sweep", processes=2, say=lambda line: None)
     assert [record["seed"] for record in records] == [0, 1]
-    assert "| 1 |" in figure_page("mine", sweep, records, tmp_path / "figure.html")
+    assert "| 1 |" in figure_page(
+        ("mine", ""), sweep, records, tmp_path / "figure.html"
+    )

@@ -103,3 +103,29 @@ class Recurrent(AbstractLearner):
     def rest(self, state: RecurrentState) -> RecurrentState:
         """Everything at zero: all that it remembers is activations."""
         return jax.tree.map(jnp.zeros_like, state)
+
+
+class Cell(AbstractLearner):
+    """A recurrent cell whose answer is its hidden state, to stand between layers."""
+
+    cell: LSTM | RNN
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> tuple:
+        """Memory at zero."""
+        return self.cell.newborn()
+
+    def predict(
+        self, state: tuple, x: Float[Array, "in"]
+    ) -> tuple[tuple, Float[Array, "units"]]:
+        """One step of the cell."""
+        memory = self.cell(state, x)
+        return memory, memory[0]
+
+    def learn(self, state: tuple, feedback: Feedback) -> tuple:
+        """Nothing: it remembers, and does not learn."""
+        return state
+
+    def rest(self, state: tuple) -> tuple:
+        """Everything at zero."""
+        return jax.tree.map(jnp.zeros_like, state)

@@ -1,13 +1,16 @@
-"""Texts to live through, and how they come here."""
+"""Texts and images to live through, and how they come here."""
 
 from plastica.data.fetch import Remote, cache_folder
+from plastica.data.images import ImageSet, load_images
 from plastica.data.text import ALPHABETS, Alphabet, Corpus, load
 
 __all__ = [
     "ALPHABETS",
     "Alphabet",
     "Corpus",
+    "ImageSet",
     "Remote",
     "cache_folder",
     "load",
+    "load_images",
 ]

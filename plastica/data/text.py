@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer, UInt
 
-from plastica.data.fetch import Remote, fetch
+from plastica.data.fetch import Remote, data_folder, fetch
 from plastica.errors import Refusal
 
 
@@ -212,11 +212,7 @@ def _python_docs() -> bytes:
 
 
 def _named(name: str, folder: str | Path | None) -> list[bytes]:
-    given = os.path.expanduser(folder or os.environ.get("PLASTICA_DATA", ""))
-    if given and not os.path.isdir(given):
-        raise Refusal(
-            f"{given!r}, where data should be, is no folder; correct its name"
-        )
+    given = data_folder(folder)
     local = Path(given, "text", LAYOUT[name])
     if given and local.exists():
         return [_listed(file, text) for file, text in _read(local).items()]

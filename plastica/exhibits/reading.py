@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.baselines.context import passage_scores
+from plastica.baselines.online import OnlineLSTM
 from plastica.data import Alphabet
 from plastica.exhibit import AbstractExhibit, Panel, Score, Table
 from plastica.learner import AbstractLearner
@@ -21,20 +22,27 @@ from plastica.plots import lines
 from plastica.tasks.text import Text
 
 ORDINALS = ("first", "second", "third")
+BITS = math.log2(math.e)  # of a nat
 LONGEST_SHOWN = 2_000  # characters of a passage in a report
 
 
 class Reading(AbstractExhibit):
-    """Passages of a text that no search has seen, each read as `task` reads them."""
+    """Passages of a text that no search has seen, each read as `task` reads them.
+
+    Beside the learners stand models that search nothing: uniform, adaptive context
+    models, and, with `units`, an LSTM of as many that is trained as it reads.
+    """
 
     task: Text
     alphabet: Alphabet = eqx.field(static=True)
     passages: int = eqx.field(static=True, default=100)
     orders: tuple[int, ...] = eqx.field(static=True, default=(0, 2))
+    units: int = eqx.field(static=True, default=0)
+    elsewhere: tuple[tuple[str, Text], ...] = ()  # names of other texts, and they
     unit: ClassVar[str] = "nats"
 
     def yardsticks(self) -> dict[str, float]:
-        """Uniform, and adaptive context models, at the reading that counts."""
+        """Models that search nothing, at the reading that counts."""
         key = jax.random.key(0)
         nats = {name: scores[:, -1] for name, scores in self._yardsticks(key).items()}
         return {name: float(np.mean(scores)) for name, scores in nats.items()}
@@ -42,30 +50,39 @@ class Reading(AbstractExhibit):
     def table(
         self, learners: Sequence[tuple[str, AbstractLearner]], key: PRNGKeyArray
     ) -> Table:
-        """Nats per symbol of every reading, with standard errors over passages."""
-        measured = {
-            name: self._readings(learner, key).mean(2) for name, learner in learners
+        """Nats per symbol of every reading, with standard errors over passages.
+
+        Of a single reading the same in bits, too.
+        """
+        rows = {name: self._means(self.task, who, key) for name, who in learners}
+        rows |= {
+            f"{name}, on {where}": self._means(task, who, key)
+            for where, task in self.elsewhere
+            for name, who in learners
         }
-        rows = measured | self._yardsticks(key)
+        rows |= self._yardsticks(key)
+        unit = "nats"
+        columns = [f"{_ordinal(i)} reading" for i in range(self.task.readings)]
+        if self.task.readings == 1:
+            unit, columns = "surprisal", ["nats", "bits"]
+            rows = {n: np.hstack([nats, nats * BITS]) for n, nats in rows.items()}
         return Table(
-            title=f"nats per symbol, {self.passages} unseen passages "
+            title=f"{unit} per symbol, {self.passages} unseen passages "
             f"of {self.task.length}",
-            columns=tuple(
-                f"{_ordinal(reading)} reading" for reading in range(self.task.readings)
-            ),
+            columns=tuple(columns),
             rows=tuple(
-                (name, tuple(Score.of(reading) for reading in scores.T))
+                (name, tuple(Score.of(column) for column in scores.T))
                 for name, scores in rows.items()
             ),
             note="Adaptive context models learn within the passage too, and may be "
-            f"ahead. {math.log2(math.e):.3f} bits are a nat.",
+            f"ahead. {BITS:.3f} bits are a nat.",
         )
 
     def over_a_life(
         self, learner: AbstractLearner, key: PRNGKeyArray
     ) -> dict[str, Float[np.ndarray, "length"]]:
         """Mean nats at every position of the passage, reading by reading."""
-        readings = self._readings(learner, key).mean(0)
+        readings = self._readings(self.task, learner, key).mean(0)
         return {f"{_ordinal(i)} reading": nats for i, nats in enumerate(readings)}
 
     def panels(self, learner: AbstractLearner, key: PRNGKeyArray) -> list[Panel]:
@@ -93,22 +110,27 @@ class Reading(AbstractExhibit):
         ]
 
     def _readings(
-        self, learner: AbstractLearner, key: PRNGKeyArray
+        self, task: Text, learner: AbstractLearner, key: PRNGKeyArray
     ) -> Float[np.ndarray, "passages readings length"]:
-        nats = _nats(self.task, learner, jax.random.split(key, self.passages))
-        return np.asarray(nats).reshape(self.passages, self.task.readings, -1)
+        nats = _nats(task, learner, jax.random.split(key, self.passages))
+        return np.asarray(nats).reshape(self.passages, task.readings, -1)
+
+    def _means(self, task, learner, key) -> Float[np.ndarray, "passages readings"]:
+        return self._readings(task, learner, key).mean(2)
 
     def _yardsticks(self, key):
         keys = jax.random.split(key, self.passages)
         passages = np.asarray(_passages(self.task, keys))
         symbols, readings = self.task.symbols, self.task.readings
-        uniform = np.full((self.passages, readings), math.log(symbols))
-        return {"uniform": uniform} | {
-            f"adaptive order {order}": passage_scores(
-                passages, symbols, order, readings
-            ).mean(2)
-            for order in self.orders
-        }
+        rows = {"uniform": np.full((self.passages, readings), math.log(symbols))}
+        for order in self.orders:
+            nats = passage_scores(passages, symbols, order, readings)
+            rows[f"adaptive order {order}"] = nats.mean(2)
+        if self.units:
+            lstm = OnlineLSTM.of(self.units, symbols)
+            name = f"LSTM of {self.units} trained as it reads"
+            rows[name] = self._means(self.task, lstm, key)
+        return rows
 
 
 @eqx.filter_jit

@@ -1,26 +1,34 @@
 """Evolving neural update rules for sequence learning (paper 000)."""
 
-from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import jax
+import numpy as np
 
 from plastica.baselines import Recurrent
 from plastica.data import load
-from plastica.exhibit import Panel, Table
 from plastica.experiment import Experiment
 from plastica.experiments import knobs
-from plastica.experiments.figures import Scale, best_seeds, table
+from plastica.experiments.figures import (
+    Scale,
+    best_seeds,
+    curves,
+    dots,
+    drawn,
+    heat,
+    transfer,
+)
 from plastica.experiments.passages import Passages
-from plastica.network import Network
-from plastica.rules import PMLPHebb
+from plastica.rules import Forms, PMLPHebb
 from plastica.search import SNES, MetaGradient, Population, optimiser
-from plastica.sweep import Record, Sweep, grid
+from plastica.sweep import Planned, Sweep, grid
 
 
 def memorise(
     *,
     text: knobs.TextSource = "python-docs",
+    also: knobs.Also = "",
     alphabet: knobs.AlphabetName = "letters",
     collapse: knobs.Collapse = True,
     length: knobs.Length = 60,
@@ -28,6 +36,8 @@ def memorise(
     state: knobs.NeuronState = 6,
     update_hidden: knobs.UpdateHidden = 14,
     readout: knobs.Readout = "relu",
+    rate_mean: knobs.RateMean = 1.0,
+    rate_sigma: knobs.RateSigma = 0.1,
     population: knobs.Members = 128,
     generations: knobs.Generations = 4_000,
     lives: knobs.Lives = 1,
@@ -36,18 +46,18 @@ def memorise(
     seed: knobs.Seed = 0,
 ) -> Experiment:
     """Evolve a rule that memorises text: a passage is read twice (figure 2, left)."""
-    corpus = load(text, alphabet, collapse)
-    network = Network.layered(corpus.alphabet.size, hidden, corpus.alphabet.size)
-    rule = PMLPHebb.zeros(network, state, update_hidden, readout)
-    passages = Passages(corpus, length, readings=2, lives=lives)
-    return passages.experiment(
-        rule, SNES(Population(population, engine=engine)), generations, every, seed
-    )
+    other = load(also, alphabet, collapse) if also else None
+    passages = Passages(load(text, alphabet, collapse), length, 2, lives, other)
+    rule = PMLPHebb.zeros(passages.network(hidden), state, update_hidden, readout)
+    members = Population(population, engine=engine)
+    search = SNES(members, rate_mean=rate_mean, rate_sigma=rate_sigma)
+    return passages.experiment(rule, search, generations, every, seed)
 
 
 def predict(
     *,
     text: knobs.TextSource = "python-docs",
+    also: knobs.Also = "",
     alphabet: knobs.AlphabetName = "letters",
     collapse: knobs.Collapse = True,
     length: knobs.Length = 2_000,
@@ -62,14 +72,71 @@ def predict(
     engine: knobs.Engine = "auto",
     seed: knobs.Seed = 0,
 ) -> Experiment:
-    """Evolve a rule that models a text as it reads it, once (figure 4, left)."""
-    corpus = load(text, alphabet, collapse)
-    network = Network.layered(corpus.alphabet.size, hidden, corpus.alphabet.size)
-    rule = PMLPHebb.zeros(network, state, update_hidden, readout)
-    passages = Passages(corpus, length, readings=1, lives=lives)
-    return passages.experiment(
-        rule, SNES(Population(population, engine=engine)), generations, every, seed
+    """Evolve a rule that models a text as it reads it (figures 4, left, and 7)."""
+    other = load(also, alphabet, collapse) if also else None
+    corpus, neurons = load(text, alphabet, collapse), sum(np.atleast_1d(hidden))
+    passages = Passages(corpus, length, 1, lives, other, units=int(neurons))
+    rule = PMLPHebb.zeros(passages.network(hidden), state, update_hidden, readout)
+    search = SNES(Population(population, engine=engine))
+    return passages.experiment(rule, search, generations, every, seed)
+
+
+def forms(
+    *,
+    text: knobs.TextSource = "python-docs",
+    length: knobs.Length = 30,
+    hidden: knobs.Hidden = 20,
+    neuron: knobs.NeuronForm = "pmlp",
+    synapse: knobs.SynapseForm = "hebb",
+    weight_state: knobs.WeightState = 1,
+    weight_hidden: knobs.WeightHidden = 14,
+    fed: knobs.FedForm = "side by side",
+    replaces: knobs.Replaces = False,
+    transposed: knobs.Transposed = True,
+    one_component: knobs.OneComponent = False,
+    readout: knobs.Readout = "relu",
+    population: knobs.Members = 128,
+    generations: knobs.Generations = 4_000,
+    every: knobs.Every = 50,
+    engine: knobs.Engine = "auto",
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """Evolve a memory with other forms of its updates (6.2), or without one (7)."""
+    chosen = Forms(
+        neuron=neuron,
+        synapse=synapse,
+        weight_state=weight_state,
+        weight_hidden=weight_hidden,
+        fed=fed,
+        replaces=replaces,
+        transposed=transposed,
+        one_component=one_component,
     )
+    passages = Passages(load(text), length, 2)
+    rule = PMLPHebb.zeros(passages.network(hidden), readout=readout, forms=chosen)
+    search = SNES(Population(population, engine=engine))
+    return passages.experiment(rule, search, generations, every, seed)
+
+
+def by_gradient(
+    *,
+    text: knobs.TextSource = "python-docs",
+    length: knobs.Length = 30,
+    hidden: knobs.Hidden = 20,
+    scale: knobs.Spread = 0.1,
+    rate: knobs.Rate = 1e-3,
+    clip: knobs.Clip = 1.0,
+    generations: knobs.Generations = 4_000,
+    lives: knobs.Lives = 16,
+    every: knobs.Every = 50,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """Search the rule that memorises by meta-gradient instead (figure 3, left)."""
+    passages = Passages(load(text), length, 2, lives)
+    network = passages.network(hidden)
+    rule = PMLPHebb.random(jax.random.key(seed), network, scale=scale)
+    search = MetaGradient(optimiser=optimiser("adam", rate, clip))
+    return passages.experiment(rule, search, generations, every, seed)
 
 
 def memorise_lstm(
@@ -78,7 +145,7 @@ def memorise_lstm(
     alphabet: knobs.AlphabetName = "letters",
     collapse: knobs.Collapse = True,
     length: knobs.Length = 60,
-    hidden: knobs.Hidden = 30,
+    hidden: knobs.Units = 30,
     told: knobs.Told = "nothing",
     search: Literal["gradient", "snes"] = "gradient",
     rate: knobs.Rate = 3e-3,
@@ -91,40 +158,236 @@ def memorise_lstm(
     seed: knobs.Seed = 0,
 ) -> Experiment:
     """The baseline of 6.4: an LSTM whose weights are searched (figure 3, right)."""
-    corpus = load(text, alphabet, collapse)
-    symbols = corpus.alphabet.size
-    key = jax.random.key(seed)
-    lstm = Recurrent.lstm(key, symbols, hidden, symbols, told)
+    passages = Passages(load(text, alphabet, collapse), length, 2, lives)
+    symbols = passages.corpus.alphabet.size
+    lstm = Recurrent.lstm(jax.random.key(seed), symbols, hidden, symbols, told)
     searches = {
         "gradient": lambda: MetaGradient(optimiser=optimiser("adam", rate, clip)),
         "snes": lambda: SNES(Population(population, engine=engine)),
     }
-    passages = Passages(corpus, length, readings=2, lives=lives)
     return passages.experiment(lstm, searches[search](), generations, every, seed)
 
 
+MEMORY = "nats per symbol, second reading of unseen passages"
+PREDICTION = "bits per symbol, unseen passages"
+MEMORIES = {  # hidden neurons and generations, by the length of the passage
+    "laptop": {
+        30: ((10, 30), 6_000),
+        100: ((10, 30, 100), 4_000),
+        300: ((10, 30, 100), 1_500),
+    },
+    "paper": {t: ((10, 40, 100, 300, 1_000), 10_000) for t in (30, 100, 300, 1_000)},
+}
+MODELS = {
+    "laptop": {300: ((30, 100), 3_000), 2_000: ((30, 100), 1_500)},
+    "paper": {t: ((40, 100, 300, 1_000), 10_000) for t in (2_000, 10_000, 100_000)},
+}
+WEIGHT_STATE = {"hebb": 1, "pmlp": 2, "lstm": 2}  # n_w: the least that each can have
+
+
 def figure2_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """Memory of a text improves with hidden size; n >= T/3 suffices (claim R1)."""
-    sizes = {
-        "laptop": {30: (5, 10, 20), 100: (10, 20, 40)},
-        "paper": {t: (10, 40, 100, 300, 1000) for t in (30, 100, 300, 1000)},
+    """R1: memory improves with hidden size; n >= T/3 memorises T almost perfectly."""
+    picture = partial(best_seeds, x="length", lines=["hidden"], y=MEMORY)
+    runs = _by_length("memorise", MEMORIES[scale], seeds)
+    return Sweep(runs, drawn(MEMORY, "length", "hidden", picture=picture))
+
+
+def figure2_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 4) -> Sweep:
+    """R2: of all forms, PMLP neurons with Hebbian weights are best by far."""
+    length, hidden, generations = {
+        "laptop": (30, 10, 1_500),
+        "paper": (100, 160, 10_000),
     }[scale]
-    generations = {"laptop": 3_000, "paper": 10_000}[scale]
-    runs = tuple(
-        run
-        for length, hiddens in sizes.items()
-        for run in grid(
-            "evolved_rules.memorise",
+    runs = [
+        grid(
+            "evolved_rules.forms",
+            neuron=["pmlp", "lstm"],
+            synapse=[synapse],
+            weight_state=[state],
             length=[length],
-            hidden=hiddens,
+            hidden=[hidden],
             generations=[generations],
             seed=range(seeds),
         )
+        for synapse, state in WEIGHT_STATE.items()
+    ]
+    lines = "neuron", "synapse"
+    picture = partial(curves, lines=lines, y=MEMORY)
+    return Sweep(sum(runs, ()), drawn(MEMORY, *lines, picture=picture))
+
+
+def weight_inputs(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R2, 6.2: how a weight's network is fed, and whether it replaces the weight."""
+    length, hidden, generations = {
+        "laptop": (30, 10, 750),
+        "paper": (100, 160, 10_000),
+    }[scale]
+    runs = [
+        grid(
+            "evolved_rules.forms",
+            synapse=[synapse],
+            weight_state=[2],
+            fed=["side by side", "product", "both"],
+            replaces=replaces,
+            length=[length],
+            hidden=[hidden],
+            generations=[generations],
+            seed=range(seeds),
+        )
+        for synapse, replaces in (("pmlp", [False, True]), ("lstm", [True]))
+    ]
+    lines = "synapse", "fed", "replaces"
+    picture = partial(dots, names=lines, x=MEMORY)
+    return Sweep(sum(runs, ()), drawn(MEMORY, *lines, picture=picture))
+
+
+def plain_mlp(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R3: a plain MLP with tanh solves 100 symbols, not 300; with ReLU all fail."""
+    largest = {
+        length: ((sizes[-1],), generations)
+        for length, (sizes, generations) in MEMORIES[scale].items()
+    }
+    neurons = {"neuron": ["pmlp", "tanh", "relu"]}
+    picture = partial(best_seeds, x="length", lines=["neuron"], y=MEMORY)
+    return Sweep(
+        _by_length("forms", largest, seeds, neurons),
+        drawn(MEMORY, "length", "neuron", picture=picture),
     )
-    return Sweep(runs, _memory, figure2_left.__doc__ or "")
 
 
-def _memory(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-    title = "nats per symbol, second reading of unseen passages"
-    picture = best_seeds(records, "length", "hidden", "log-likelihood, nats per symbol")
-    return table(records, title, "length", "hidden"), [picture]
+def figure3_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R4: meta-gradients solve only short sequences, evolution far longer ones."""
+    sizes = MEMORIES[scale] | {10: MEMORIES[scale][30]}
+    short = {t: sizes[t] for t in (10, 30, 100)}
+    lines = "experiment", "hidden"
+    picture = partial(best_seeds, x="length", lines=lines, y=MEMORY)
+    return Sweep(
+        _by_length("memorise", short, seeds) + _by_length("by_gradient", short, seeds),
+        drawn(MEMORY, "experiment", "length", "hidden", picture=picture),
+    )
+
+
+def figure3_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R5: an LSTM falls behind on long sequences; gradients find it before NES does."""
+    sizes = {t: (n[-2:], g) for t, (n, g) in MEMORIES[scale].items()}
+    searches = {"search": ["gradient", "snes"]}
+    lines = "experiment", "search", "hidden"
+    picture = partial(best_seeds, x="length", lines=lines, y=MEMORY)
+    return Sweep(
+        _by_length("memorise", sizes, seeds)
+        + _by_length("memorise_lstm", sizes, seeds, searches),
+        drawn(MEMORY, *lines, "length", picture=picture),
+    )
+
+
+def figure4_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R6: prediction improves with length, and in long texts with hidden size."""
+    picture = partial(best_seeds, x="length", lines=["hidden"], y=PREDICTION)
+    runs = _by_length("predict", MODELS[scale], seeds, _text(scale))
+    return Sweep(runs, drawn(PREDICTION, "length", "hidden", picture=picture))
+
+
+def figure7(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R6: the training curves of the language models of figure 4, left."""
+    lines = "length", "hidden"
+    picture = partial(curves, lines=lines, y="nats per symbol, held out")
+    runs = _by_length("predict", MODELS[scale], seeds, _text(scale))
+    return Sweep(runs, drawn(PREDICTION, *lines, picture=picture))
+
+
+def figure4_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R7: a rule evolved on English reads German as one evolved on German does."""
+    memory, model = {
+        "laptop": ({100: ((30,), 4_000)}, {2_000: ((30,), 1_500)}),
+        "paper": ({300: ((200,), 10_000)}, {10_000: ((300,), 10_000)}),
+    }[scale]
+    english = {"text": ["wizard-of-oz"], "also": ["alice-de"]}
+    runs = [
+        _by_length(experiment, sizes, seeds, text)
+        for experiment, sizes in (("memorise", memory), ("predict", model))
+        for text in (english, {"text": ["alice-de"]})
+    ]
+    return Sweep(sum(runs, ()), transfer("alice-de"))
+
+
+def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R8: states of 10 and updates of 14 are best with 100 members; 300 gain more."""
+    length, hidden, generations = {
+        "laptop": (60, 20, 3_000),
+        "paper": (300, 100, 10_000),
+    }[scale]
+    runs = grid(
+        "evolved_rules.memorise",
+        length=[length],
+        hidden=[hidden],
+        population=[100, 300],
+        state=[4, 10, 16],
+        update_hidden=[6, 14, 30],
+        generations=[generations],
+        seed=range(seeds),
+    )
+    names = "population", "state", "update_hidden"
+    picture = partial(
+        heat, x="update_hidden", y="state", panels="population", unit=MEMORY
+    )
+    return Sweep(runs, drawn(MEMORY, *names, picture=picture))
+
+
+def figure6(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R9: rates of 1.0 for the mean and 0.1 for the deviation are most robust."""
+    length, hidden, generations = {
+        "laptop": (60, 20, 3_000),
+        "paper": (300, 100, 2_000),
+    }[scale]
+    runs = grid(
+        "evolved_rules.memorise",
+        length=[length],
+        hidden=[hidden],
+        rate_mean=[0.3, 1.0, 3.0],
+        rate_sigma=[0.03, 0.1, 0.3],
+        generations=[generations],
+        seed=range(seeds),
+    )
+    names = "rate_mean", "rate_sigma"
+    picture = partial(heat, x="rate_mean", y="rate_sigma", panels="length", unit=MEMORY)
+    return Sweep(runs, drawn(MEMORY, *names, picture=picture))
+
+
+def ingredients(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R10: what transposed weights, four components and the read-out are worth."""
+    sizes = {
+        "laptop": {100: ((30,), 2_500)},
+        "paper": {300: ((100,), 10_000)},
+    }[scale]
+    without: tuple[dict, ...] = (
+        {},
+        {"transposed": [False]},
+        {"one_component": [True]},
+        {"readout": ["softmax"]},
+    )
+    runs = [_by_length("forms", sizes, seeds, choice) for choice in without]
+    names = "transposed", "one_component", "readout"
+    picture = partial(dots, names=names, x=MEMORY)
+    return Sweep(sum(runs, ()), drawn(MEMORY, *names, picture=picture))
+
+
+def _by_length(
+    experiment: str, sizes: dict, seeds: int, choices: dict | None = None
+) -> tuple[Planned, ...]:
+    """Runs at some lengths, each with its sizes of network and its generations."""
+    runs = [
+        grid(
+            f"evolved_rules.{experiment}",
+            length=[length],
+            hidden=hidden,
+            **choices or {},
+            generations=[generations],
+            seed=range(seeds),
+        )
+        for length, (hidden, generations) in sizes.items()
+    ]
+    return sum(runs, ())
+
+
+def _text(scale: str) -> dict:
+    return {"text": [{"laptop": "wizard-of-oz", "paper": "enwik8"}[scale]]}

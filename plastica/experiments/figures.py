@@ -1,7 +1,7 @@
 """Tables and pictures that sweeps of several papers share, made from their records."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from tyro.conf import arg
@@ -16,59 +16,174 @@ Scale = Annotated[
         help="laptop: at most an hour on two cores; paper: the document's own, on a GPU"
     ),
 ]
+Picture = Callable[[Sequence[Record]], Panel]
 
 
-def argument(record: Record, name: str):
-    """An argument that a run was made with."""
-    return record["source"]["arguments"][name]
+def drawn(title: str, *names: str, picture: Picture):
+    """How records become a table of final scores by some arguments, and a picture."""
+
+    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+        return table(records, title, *names), [picture(records)]
+
+    return draw
 
 
-def final(record: Record) -> float:
-    """The rule's mean score at the end, in the column that counts: the last."""
-    return record["scores"]["rows"]["this rule"][-1]["mean"]
+def argument(record: Record, name: str) -> Any:
+    """An argument that a run was made with; "experiment" is the function's own name.
+
+    "-" where that experiment has no such argument.
+    """
+    if name == "experiment":
+        return record["source"]["experiment"].rpartition(".")[2]
+    return record["source"]["arguments"].get(name, "-")
 
 
-def by(records: Sequence[Record], *names: str) -> dict[tuple, list[float]]:
-    """Final scores of all seeds, grouped by some arguments."""
-    groups: dict[tuple, list[float]] = {}
-    for record in records:
+def final(record: Record, row: str = "this rule") -> float:
+    """A row's mean score at the end, in the column that counts: the last."""
+    return record["scores"]["rows"][row][-1]["mean"]
+
+
+def alike(records: Sequence[Record], *names: str) -> dict[tuple, list[Record]]:
+    """Records in groups that agree in some arguments, the best of each group first."""
+    groups: dict[tuple, list[Record]] = {}
+    for record in sorted(records, key=final):
         key = tuple(argument(record, name) for name in names)
-        groups.setdefault(key, []).append(final(record))
-    return dict(sorted(groups.items()))
-
-
-def best_seeds(records: Sequence[Record], x: str, lines: str, y: str) -> Panel:
-    """A line of the best seed for each value of `lines`, all seeds as dots."""
-    figure, axes = new_figure()
-    groups = by(records, lines, x)
-    for i, line in enumerate(sorted({key[0] for key in groups})):
-        colour = COLOURS[i % len(COLOURS)]
-        seeds = {at: scores for (name, at), scores in groups.items() if name == line}
-        axes.plot(
-            list(seeds),
-            [-min(scores) for scores in seeds.values()],
-            color=colour,
-            label=f"{lines} {line}",
-        )
-        for at, scores in seeds.items():
-            axes.scatter([at] * len(scores), -np.array(scores), s=9, color=colour)
-    axes.set(xscale="log", xlabel=x, ylabel=y)
-    axes.set_xticks(sorted({key[1] for key in groups}))
-    axes.set_xticklabels([str(at) for at in sorted({key[1] for key in groups})])
-    axes.minorticks_off()
-    axes.legend(fontsize=8, frameon=False)
-    return Panel("The figure", "Lines: the best seed. Dots: every seed.", svg(figure))
+        groups.setdefault(key, []).append(record)
+    return dict(sorted(groups.items(), key=lambda item: [_order(k) for k in item[0]]))
 
 
 def table(records: Sequence[Record], title: str, *names: str) -> Table:
     """Best and mean final score with its spread over seeds, by some arguments."""
     rows = []
-    for key, scores in by(records, *names).items():
-        alike = [r for r in records if tuple(argument(r, n) for n in names) == key]
-        minutes = np.mean([record["seconds"] / 60 for record in alike])
+    for key, group in alike(records, *names).items():
+        scores = [final(record) for record in group]
+        minutes = np.mean([record["seconds"] / 60 for record in group])
         spread = f"{np.std(scores, ddof=1):.3f}" if len(scores) > 1 else "-"
         numbers = (len(scores), f"{min(scores):.3f}", f"{np.mean(scores):.3f}", spread)
-        who = ", ".join(f"{n} {v}" for n, v in zip(names, key, strict=True))
-        rows.append((who, (*numbers, f"{minutes:.1f}")))
-    columns = ("seeds", "best", "mean", "sd", "minutes a run")
+        generations = f"{group[0]['generations']:,}"
+        rows.append((named(names, key), (*numbers, generations, f"{minutes:.1f}")))
+    columns = ("seeds", "best", "mean", "sd", "generations", "minutes a run")
     return Table(title, columns, tuple(rows))
+
+
+def best_seeds(
+    records: Sequence[Record], x: str, lines: Sequence[str], y: str
+) -> Panel:
+    """Final scores over `x`: a line of the best seed of each kind, all seeds as dots.
+
+    `lines` names the arguments that tell kinds apart; upwards is better.
+    """
+    figure, axes = new_figure()
+    groups = alike(records, *lines, x)
+    for i, kind in enumerate(dict.fromkeys(key[:-1] for key in groups)):
+        own = {key[-1]: group for key, group in groups.items() if key[:-1] == kind}
+        best = [-final(group[0]) for group in own.values()]
+        colour = COLOURS[i % len(COLOURS)]
+        axes.plot(list(own), best, color=colour, label=named(lines, kind))
+        for at, group in own.items():
+            scores = [-final(record) for record in group]
+            axes.scatter([at] * len(group), scores, s=9, color=colour)
+    ticks = sorted({key[-1] for key in groups})
+    axes.set(xscale="log", xlabel=x, ylabel=f"minus {y}")
+    axes.set_xticks(ticks, [str(at) for at in ticks])
+    axes.minorticks_off()
+    axes.legend(fontsize=8, frameon=False)
+    return Panel("The figure", "Lines: the best seed. Dots: every seed.", svg(figure))
+
+
+def curves(records: Sequence[Record], lines: Sequence[str], y: str) -> Panel:
+    """Held-out loss over generations: the best seed of each kind, the fourth dashed."""
+    figure, axes = new_figure()
+    for i, (kind, group) in enumerate(alike(records, *lines).items()):
+        for record, style in zip(group[::3], ("-", "--"), strict=False):
+            generations, losses = np.array(record["curve"], float).T
+            label = named(lines, kind) if style == "-" else None
+            colour = COLOURS[i % len(COLOURS)]
+            axes.plot(generations, -losses, style, color=colour, label=label)
+    axes.set(xlabel="generation", ylabel=f"minus {y}")
+    axes.legend(fontsize=7, frameon=False)
+    caption = "The best seed of each kind; dashed: the fourth best, where there is one."
+    return Panel("The figure", caption, svg(figure))
+
+
+def heat(records: Sequence[Record], x: str, y: str, panels: str, unit: str) -> Panel:
+    """Mean final scores over a grid of two arguments, side by side for a third's."""
+    from matplotlib.figure import Figure
+
+    groups = alike(records, panels, y, x)
+    sides = list(dict.fromkeys(key[0] for key in groups))
+    ys, xs = (sorted({key[i] for key in groups}) for i in (1, 2))
+    figure = Figure(figsize=(3.6 * len(sides), 3.2), layout="constrained")
+    for axes, side in zip(
+        np.atleast_1d(figure.subplots(1, len(sides))), sides, strict=True
+    ):
+        scores = np.full((len(ys), len(xs)), np.nan)
+        for (own, at_y, at_x), group in groups.items():
+            if own == side:
+                mean = np.mean([final(record) for record in group])
+                place = ys.index(at_y), xs.index(at_x)
+                scores[place] = mean
+                axes.text(*place[::-1], f"{mean:.2f}", ha="center", va="center")
+        axes.imshow(-scores, cmap="summer", origin="lower", aspect="auto")
+        axes.set(xlabel=x, ylabel=y, title=f"{panels} {side}")
+        axes.set_xticks(range(len(xs)), xs)
+        axes.set_yticks(range(len(ys)), ys)
+    return Panel("The figure", f"Mean {unit} over seeds; less is better.", svg(figure))
+
+
+def dots(records: Sequence[Record], names: Sequence[str], x: str) -> Panel:
+    """Every seed's final score as a dot, a line of them for each kind."""
+    groups = alike(records, *names)
+    return _in_lines(
+        {named(names, k): [final(r) for r in group] for k, group in groups.items()}, x
+    )
+
+
+def transfer(to: str):
+    """How records become a comparison of rules evolved on a text, or moved to it."""
+
+    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+        groups: dict[str, list[float]] = {}
+        for record in records:
+            direct = argument(record, "text") == to
+            row = "this rule" if direct else f"this rule, on {to}"
+            how = "direct" if direct else "transfer"
+            kind = f"{argument(record, 'experiment')}, {how}"
+            groups.setdefault(kind, []).append(final(record, row))
+        rows = tuple(
+            (kind, (len(x), f"{min(x):.3f}", f"{np.median(x):.3f}", f"{max(x):.3f}"))
+            for kind, x in sorted(groups.items())
+        )
+        title = f"{to}, unseen passages: nats per symbol (memorise), bits (predict)"
+        table = Table(title, ("seeds", "best", "median", "worst"), rows)
+        return table, [_in_lines(dict(sorted(groups.items())), title)]
+
+    return draw
+
+
+def named(names: Sequence[str], values: Sequence[Any]) -> str:
+    """Arguments and their values, in words."""
+    told = (
+        str(v) if n == "experiment" else f"{n.replace('_', ' ')} {v}"
+        for n, v in zip(names, values, strict=True)
+        if v != "-"
+    )
+    return ", ".join(told)
+
+
+def _in_lines(scores: dict[str, list[float]], x: str) -> Panel:
+    """A line of dots for each name, and a bar at their median."""
+    figure, axes = new_figure(height=1.2 + 0.3 * len(scores))
+    for place, own in enumerate(scores.values()):
+        axes.scatter(own, [place] * len(own), s=14, color=COLOURS[1])
+        axes.scatter(np.median(own), place, marker="|", s=160, color=COLOURS[0])
+    axes.set_yticks(range(len(scores)), list(scores))
+    axes.invert_yaxis()
+    axes.set_xlabel(x)
+    return Panel("The figure", "Dots: seeds. Bars: their median.", svg(figure))
+
+
+def _order(value: Any) -> tuple:
+    """Numbers by size, then words; so that both may be values of one argument."""
+    number = isinstance(value, int | float)
+    return (not number, value if number else str(value))

@@ -19,12 +19,35 @@ Collapse = Annotated[
     bool, arg(help="among letters, make one of a run of anything that is no letter")
 ]
 Length = Annotated[int, arg(help="symbols of a passage, T")]
-Hidden = Annotated[int, arg(help="neurons of the hidden layer, n")]
-NeuronState = Annotated[int, arg(help="numbers in a neuron's state")]
+Also = Annotated[str, arg(help="another text that the rule reads at the end, as it is")]
+Hidden = Annotated[
+    int | tuple[int, ...], arg(help="neurons of the hidden layer, or of each, n")
+]
+Units = Annotated[int, arg(help="units of a recurrent network")]
+NeuronState = Annotated[int, arg(help="numbers in a neuron's state, n_a")]
 UpdateHidden = Annotated[int, arg(help="hidden units of a layer's update network")]
 Readout = Annotated[
     Literal["relu", "softmax"],
     arg(help="probabilities from the output as it is, normalised, or by softmax"),
+]
+NeuronForm = Annotated[
+    Literal["pmlp", "tanh", "relu", "lstm"], arg(help="the update of a neuron")
+]
+SynapseForm = Annotated[
+    Literal["hebb", "pmlp", "lstm"], arg(help="the update of a weight")
+]
+WeightState = Annotated[int, arg(help="numbers in a weight's state, n_w")]
+WeightHidden = Annotated[int, arg(help="hidden units of a weight's PMLP")]
+FedForm = Annotated[
+    Literal["side by side", "product", "both"],
+    arg(help="how a weight's network sees its two neurons"),
+]
+Replaces = Annotated[
+    bool, arg(help="the network puts out the new weight, not what to add to it")
+]
+Transposed = Annotated[bool, arg(help="weights are used transposed too")]
+OneComponent = Annotated[
+    bool, arg(help="one component of a neuron's state for all four purposes")
 ]
 Delay = Annotated[int, arg(help="how far back beyond a window is asked, P")]
 Window = Annotated[int, arg(help="symbols of a window and of a snippet, T")]
@@ -38,6 +61,18 @@ Engine = Annotated[
 ]
 Seed = Annotated[int, arg(help="of everything that is drawn")]
 Seeds = Annotated[int, arg(help="runs of each kind, differing in their seed")]
+RateMean = Annotated[float, arg(help="rate of the mean, of SNES")]
+RateSigma = Annotated[float, arg(help="rate of the deviation, of SNES")]
+Spread = Annotated[float, arg(help="deviation of the first theta")]
+Images = Annotated[
+    str,
+    arg(
+        help="images to learn from: digits, mnist, fashion-mnist, kmnist, sum-sign, "
+        "random, or a folder of idx or PNG files"
+    ),
+]
+Side = Annotated[int, arg(help="images are resized to so many pixels a side")]
+Lessons = Annotated[int, arg(help="images of a life, one a tick")]
 Rate = Annotated[float, arg(help="step size of the optimiser")]
 Clip = Annotated[float, arg(help="largest norm of a gradient")]
 Told = Annotated[

@@ -6,6 +6,7 @@ import jax
 from tyro.conf import arg
 
 from plastica.baselines import Recurrent
+from plastica.cells import Dense
 from plastica.data import load
 from plastica.errors import Refusal
 from plastica.experiment import Experiment
@@ -14,7 +15,7 @@ from plastica.experiments.learning_to_remember import Past
 from plastica.experiments.passages import Passages
 from plastica.learner import AbstractLearner
 from plastica.network import Network
-from plastica.rules import PMLPHebb, VectorNeuron
+from plastica.rules import VSML, Layers, PlasticRNN, PMLPHebb, VectorNeuron
 from plastica.search import (
     CMAES,
     SNES,
@@ -25,7 +26,7 @@ from plastica.search import (
     optimiser,
 )
 
-RuleName = Literal["pmlp_hebb", "vector_neuron", "lstm", "rnn"]
+RuleName = Literal["pmlp_hebb", "plastic_rnn", "vsml", "vector_neuron", "lstm", "rnn"]
 TaskName = Literal["memorise", "predict", "remember"]
 SearchName = Literal["snes", "openai_es", "cma_es", "gradient"]
 READINGS = {"memorise": 2, "predict": 1}
@@ -38,7 +39,7 @@ def meet(
     search: Annotated[SearchName, arg(help="how theta is improved")] = "snes",
     text: knobs.TextSource = "python-docs",
     length: knobs.Length = 30,
-    hidden: knobs.Hidden = 20,
+    hidden: knobs.Units = 20,
     told: knobs.Told = "nothing",
     delay: knobs.Delay = 10,
     sigma: Annotated[float, arg(help="deviation of the noise, or the first one")] = 0.1,
@@ -65,19 +66,33 @@ def meet(
 
 def _learner(rule, search, symbols, hidden, told, seed) -> AbstractLearner:
     key = jax.random.key(seed)
-    if rule == "pmlp_hebb":
-        network = Network.layered(symbols, hidden, symbols)
-        if search == "gradient":  # which vanishes at zero
-            return PMLPHebb.random(key, network)
-        return PMLPHebb.zeros(network)
-    if rule == "vector_neuron":
-        return VectorNeuron.random(key, Network.full(symbols, hidden))
-    born = {"lstm": Recurrent.lstm, "rnn": Recurrent.rnn}
+    network = Network.layered(symbols, hidden, symbols)
+    sizes = symbols, hidden, symbols
+    born = {
+        # where a gradient would vanish, evolution begins
+        "pmlp_hebb": lambda: (
+            PMLPHebb.random(key, network)
+            if search == "gradient"
+            else PMLPHebb.zeros(network)
+        ),
+        "plastic_rnn": lambda: _layers(key, *sizes),
+        "vsml": lambda: VSML.random(key, Network.chain(symbols, symbols)),
+        "vector_neuron": lambda: VectorNeuron.random(
+            key, Network.full(symbols, hidden)
+        ),
+        "lstm": lambda: Recurrent.lstm(key, *sizes, told),
+        "rnn": lambda: Recurrent.rnn(key, *sizes, told),
+    }
     if rule not in born:
-        raise Refusal(
-            f"no rule {rule!r}; there are pmlp_hebb, vector_neuron, {', '.join(born)}"
-        )
-    return born[rule](key, symbols, hidden, symbols, told)
+        raise Refusal(f"no rule {rule!r}; there are {', '.join(born)}")
+    return born[rule]()
+
+
+def _layers(key, inputs, hidden, outputs) -> Layers:
+    key_before, key_core, key_after = jax.random.split(key, 3)
+    before = Dense.random(key_before, inputs, hidden, "relu", 0.1)
+    after = Dense.random(key_after, hidden, outputs, "linear", 0.1)
+    return Layers((before,), PlasticRNN.random(key_core, hidden, hidden), (after,))
 
 
 def _search(search, members, sigma, rate, clip) -> AbstractSearch:

@@ -6,6 +6,7 @@ from plastica.data import Corpus
 from plastica.exhibits import Reading
 from plastica.experiment import Experiment
 from plastica.learner import AbstractLearner
+from plastica.network import Network
 from plastica.objective import Lifetime
 from plastica.search import AbstractSearch
 from plastica.tasks import Text
@@ -15,17 +16,32 @@ EVALUATED = 32  # passages of every evaluation, always the same
 
 @dataclass(frozen=True)
 class Passages:
-    """Passages of a corpus: their length, how often each is read, how many a life."""
+    """Passages of a corpus: their length, how often each is read, how many a life.
+
+    `also` is another text, in the same alphabet, that is read at the end; `units` those
+    of an LSTM trained online to stand beside the learner.
+    """
 
     corpus: Corpus
     length: int
     readings: int
     lives: int = 1
+    also: Corpus | None = None
+    units: int = 0
+
+    def network(self, hidden: int | tuple[int, ...]) -> Network:
+        """From symbols to symbols through one hidden layer, or several."""
+        symbols = self.corpus.alphabet.size
+        between = hidden if isinstance(hidden, tuple) else (hidden,)
+        return Network.layered(symbols, *between, symbols)
 
     def task(self, part: str) -> Text:
         """The task on a part of the corpus."""
-        self.corpus.require(self.length)
-        return Text.of(self.corpus, part, self.length, self.readings)
+        return self._task(self.corpus, part)
+
+    def _task(self, corpus: Corpus, part: str) -> Text:
+        corpus.require(self.length)
+        return Text.of(corpus, part, self.length, self.readings)
 
     def experiment(
         self,
@@ -36,6 +52,7 @@ class Passages:
         seed: int,
     ) -> Experiment:
         """Searched on the training part, chosen on validation, shown on the test."""
+        others = [self.also] if self.also else []
         return Experiment(
             learner=learner,
             objective=Lifetime.of(self.task("training"), lives=self.lives),
@@ -43,7 +60,13 @@ class Passages:
             generations=generations,
             evaluation=Lifetime.of(self.task("validation"), lives=EVALUATED),
             every=every,
-            exhibit=Reading(self.task("test"), self.corpus.alphabet),
-            sources=((self.corpus.name, self.corpus.sha256),),
+            exhibit=Reading(
+                self.task("test"),
+                self.corpus.alphabet,
+                orders=(0, 1, 2, 3, 4) if self.readings == 1 else (0, 2),
+                units=self.units,
+                elsewhere=tuple((c.name, self._task(c, "test")) for c in others),
+            ),
+            sources=tuple((c.name, c.sha256) for c in (self.corpus, *others)),
             seed=seed,
         )

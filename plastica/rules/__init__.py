@@ -1,6 +1,23 @@
-"""Learning rules: theta does not depend on the size of the network."""
+"""Learning rules."""
 
-from plastica.rules.pmlp_hebb import PMLPHebb
+from plastica.rules.blur import BLUR, Variant
+from plastica.rules.plastic_rnn import ABCD, Layers, Modulator, PlasticMLP, PlasticRNN
+from plastica.rules.pmlp_hebb import Forms, PMLPHebb
 from plastica.rules.vector_neuron import VectorNeuron
+from plastica.rules.vsml import VSML
+from plastica.rules.vsml_cloning import Cloning
 
-__all__ = ["PMLPHebb", "VectorNeuron"]
+__all__ = [
+    "ABCD",
+    "BLUR",
+    "VSML",
+    "Cloning",
+    "Forms",
+    "Layers",
+    "Modulator",
+    "PMLPHebb",
+    "PlasticMLP",
+    "PlasticRNN",
+    "Variant",
+    "VectorNeuron",
+]

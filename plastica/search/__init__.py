@@ -6,6 +6,7 @@ from plastica.search.openai_es import OpenAIES
 from plastica.search.optimisers import optimiser
 from plastica.search.population import Population
 from plastica.search.search import AbstractSearch, Metrics
+from plastica.search.side_by_side import SideBySide
 from plastica.search.snes import SNES
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "Metrics",
     "OpenAIES",
     "Population",
+    "SideBySide",
     "optimiser",
 ]

@@ -1,6 +1,7 @@
-"""Evolution strategies in antithetic pairs, by Salimans et al. (2017)."""
+"""Evolution strategies in antithetic pairs: Salimans et al. (2017), and paper 002's."""
 
-from typing import NamedTuple
+from fnmatch import fnmatchcase
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,37 +10,61 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.errors import Refusal
-from plastica.learner import AbstractLearner, flatten
+from plastica.learner import AbstractLearner, flatten, names, theta
 from plastica.objective import AbstractObjective, Carry
 from plastica.search.population import Population
 from plastica.search.search import AbstractSearch, Metrics, summary
-from plastica.search.shaping import by_rank, centred_ranks
+from plastica.search.shaping import by_rank, centred_ranks, diverged
+
+Estimate = Literal["gradient", "sum", "mean"]
+
+GROWTH, TOWARDS, FLOOR = 1e-6, 0.5, 1e-5  # of the deviations, in the program of 002
 
 
 class OpenAIESState(NamedTuple):
-    """The mean, as a learner, and the optimiser's state for it."""
+    """The mean, as a learner, the optimiser's state for it, a deviation a tensor."""
 
     mean: AbstractLearner
     optimiser: optax.OptState
     carries: Carry
+    sigma: Float[Array, "tensors"]
 
 
 class OpenAIES(AbstractSearch):
-    """Noise in pairs of opposite sign, centred ranks, any optax optimiser.
+    """Noise in pairs of opposite sign, ranks, any optax optimiser.
 
-    `sigma` is the deviation of the noise, in theta's own units.
+    `sigma` is the deviation of the noise, in theta's own units; `sigmas` are pairs of
+    a pattern and the deviation of the tensors of theta whose names match it. What the
+    optimiser descends is the `estimate`: minus the "gradient" of the expected centred
+    rank, or the "sum" or "mean" of the members' steps, weighted by their standardised
+    ranks. With plain gradient descent and 002's numbers, "sum" at rate 0.02 is its
+    authors' program, and "mean" at rate 0.2 its Eq. (10).
+
+    Also that program's: a pair's deviation in each tensor is `jitter` larger or
+    smaller; those of the `elite` best and worst members then move each tensor's own;
+    `penalty` times the size of theta is added to a member's loss.
     """
 
     population: Population
     optimiser: optax.GradientTransformation = eqx.field(static=True)
     sigma: float = 0.1
+    sigmas: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())
+    estimate: Estimate = eqx.field(static=True, default="gradient")
+    jitter: float = eqx.field(static=True, default=0.0)
+    elite: int = eqx.field(static=True, default=0)
+    penalty: float = eqx.field(static=True, default=0.0)
 
     def __check_init__(self) -> None:
-        """Refuse an odd number of members."""
+        """Refuse an odd number of members, and an elite that is most of them."""
         if self.members % 2:
             raise Refusal(
                 f"OpenAI-ES samples in pairs, got {self.members} members; take "
                 f"{self.members + 1}"
+            )
+        if not 0 <= 2 * self.elite <= self.members:
+            raise Refusal(
+                f"the {self.elite} best and {self.elite} worst of {self.members} "
+                "members overlap; take a smaller elite"
             )
 
     def init(
@@ -47,37 +72,92 @@ class OpenAIES(AbstractSearch):
     ) -> OpenAIESState:
         """The learner's theta as the mean."""
         carries = self.population.begin(learner, objective, key)
-        return OpenAIESState(learner, self.optimiser.init(flatten(learner)[0]), carries)
+        mu = flatten(learner)[0]
+        sigma = jnp.array([self._deviation(name) for name in names(theta(learner))])
+        return OpenAIESState(learner, self.optimiser.init(mu), carries, sigma)
 
     @eqx.filter_jit
     def generation(
         self, state: OpenAIESState, objective: AbstractObjective, key: PRNGKeyArray
     ) -> tuple[OpenAIESState, Metrics]:
-        """One step along the estimated gradient of the ranks."""
+        """One step of the optimiser along the estimate."""
         key_noise, key_lives = jax.random.split(key)
         mu, learner_of = flatten(state.mean)
+        own = self._jittered(state.sigma, jax.random.fold_in(key, 2))
         half = Population(self.members // 2).noise(key_noise, mu.size)
-        noise = jnp.concatenate([half, -half])
+        half = half * _spread(own, state.mean)
+        thetas = mu[None] + jnp.concatenate([half, -half])
         losses, carries = self.population.live(
-            mu[None] + self.sigma * noise,
-            learner_of,
-            objective,
-            state.carries,
-            key_lives,
+            thetas, learner_of, objective, state.carries, key_lives
         )
-        gradient = self.gradient(noise, losses)
-        step, optimiser = self.optimiser.update(gradient, state.optimiser, mu)
+        metrics = summary(losses)
+        if self.penalty:
+            losses += self.penalty * jax.vmap(lambda t: size_of(learner_of(t)))(thetas)
+        descent = self.descent(half, losses, _spread(state.sigma[None], state.mean)[0])
+        step, optimiser = self.optimiser.update(descent, state.optimiser, mu)
         mu = optax.apply_updates(mu, step)
-        metrics = summary(losses) | {"gradient": jnp.linalg.norm(gradient)}
-        return OpenAIESState(learner_of(mu), optimiser, carries), metrics
+        sigma = self.moved(state.sigma, own, losses) if self.elite else state.sigma
+        metrics |= {"gradient": jnp.linalg.norm(descent), "sigma": jnp.mean(sigma)}
+        return OpenAIESState(learner_of(mu), optimiser, carries, sigma), metrics
 
-    def gradient(
-        self, noise: Float[Array, "members theta"], losses: Float[Array, "members"]
+    def descent(
+        self,
+        half: Float[Array, "pairs theta"],
+        losses: Float[Array, "members"],
+        sigma: Float[Array, "theta"],
     ) -> Float[Array, "theta"]:
-        """The estimated gradient of the expected rank, to be descended."""
+        """What to descend, from the losses at mu + half and then at mu - half."""
         u = by_rank(losses, centred_ranks(len(losses)))
-        return -(u @ noise) / (len(losses) * self.sigma)
+        if self.estimate != "gradient":
+            u = u / jnp.maximum(jnp.std(u), 1e-9)  # zero if all are equal
+        uphill = -(u[: len(half)] - u[len(half) :]) @ half
+        if self.estimate == "sum":
+            return uphill
+        mean = uphill / len(losses)
+        return mean if self.estimate == "mean" else mean / sigma**2
+
+    def moved(
+        self,
+        sigma: Float[Array, "tensors"],
+        own: Float[Array, "pairs tensors"],
+        losses: Float[Array, "members"],
+    ) -> Float[Array, "tensors"]:
+        """Deviations moved half way from the worst members' towards the best ones'."""
+        both = jnp.concatenate([own, own])
+        order = jnp.argsort(jnp.where(diverged(losses), jnp.inf, losses))
+        best, worst = both[order[: self.elite]], both[order[-self.elite :]]
+        moved = sigma + GROWTH + TOWARDS * jnp.mean(best - worst, axis=0)
+        return jnp.maximum(moved, FLOOR)
 
     def best(self, state: OpenAIESState) -> AbstractLearner:
         """The learner at the mean."""
         return state.mean
+
+    def _deviation(self, name: str) -> float:
+        matching = (sigma for like, sigma in self.sigmas if fnmatchcase(name, like))
+        return next(matching, self.sigma)
+
+    def _jittered(self, sigma, key):
+        """Deviations a pair and tensor; one row for all pairs if there is no jitter."""
+        if not self.jitter:
+            return sigma[None]
+        shape = (self.members // 2, sigma.size)
+        return sigma[None] * (1 + self.jitter * jax.random.rademacher(key, shape))
+
+
+def size_of(learner: AbstractLearner) -> Float[Array, ""]:
+    """The root of the mean over theta's tensors of their mean squares."""
+    means = [jnp.mean(jnp.square(leaf)) for leaf in jax.tree.leaves(theta(learner))]
+    return jnp.sqrt(jnp.mean(jnp.stack(means)))
+
+
+def _spread(
+    values: Float[Array, "rows tensors"], learner: AbstractLearner
+) -> Float[Array, "rows theta"]:
+    """A number a tensor, repeated for each of the tensor's numbers."""
+    sizes = [leaf.size for leaf in jax.tree.leaves(theta(learner))]
+    columns = [
+        jnp.broadcast_to(values[:, i : i + 1], (len(values), size))
+        for i, size in enumerate(sizes)
+    ]
+    return jnp.concatenate(columns, axis=1)

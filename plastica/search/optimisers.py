@@ -12,13 +12,22 @@ Name = Literal["adam", "sgd", "momentum"]
 
 @lru_cache  # equal arguments give one object, which as a static field retraces nothing
 def optimiser(
-    name: Name = "adam", rate: float = 1e-3, clip: float | None = None
+    name: Name = "adam",
+    rate: float = 1e-3,
+    clip: float | None = None,
+    fading: int | None = None,
 ) -> optax.GradientTransformation:
-    """An optax optimiser; `clip` bounds the gradient's norm, `momentum` is 0.9."""
+    """An optax optimiser; `clip` bounds the gradient's norm, `momentum` is 0.9.
+
+    The rate falls to zero over `fading` steps, as a cosine does, if they are given.
+    """
+    step: float | optax.Schedule = rate
+    if fading is not None:
+        step = optax.cosine_decay_schedule(rate, fading)
     known = {
-        "adam": lambda: optax.adam(rate),
-        "sgd": lambda: optax.sgd(rate),
-        "momentum": lambda: optax.sgd(rate, momentum=0.9),
+        "adam": lambda: optax.adam(step),
+        "sgd": lambda: optax.sgd(step),
+        "momentum": lambda: optax.sgd(step, momentum=0.9),
     }
     if name not in known:
         raise Refusal(f"no optimiser {name!r}; there are {', '.join(known)}")

@@ -1,7 +1,8 @@
 """A search improves what a learner was born with: the interface of every search."""
 
 import abc
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -29,6 +30,14 @@ class AbstractSearch(eqx.Module):
     def members(self) -> int:
         """How many learners a generation lives."""
         return self.population.members
+
+    def with_population(self, population: Population) -> Self:
+        """The same search, its members lived otherwise."""
+        return replace(self, population=population)
+
+    def staged(self, state: SearchState) -> SearchState:
+        """What becomes of the state when a stage of the experiment begins: nothing."""
+        return state
 
     @abc.abstractmethod
     def init(

@@ -1,0 +1,170 @@
+"""MAML: a plain network whose first weights and step sizes are theta (002, 4.2).
+
+Within a life it descends a gradient, once, when what is taught has ended: of its errors
+(`MAML`), or of a policy's returns (`PolicyMAML`). Outside, evolution finds the rest.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.cells import Dense, through
+from plastica.errors import Refusal
+from plastica.learner import AbstractLearner, Feedback
+
+STEPS, RATE = 4, 0.1  # gradient steps, and where their sizes start (the program's)
+AHEAD, DISCOUNT = 10, 0.9  # ticks of a return, and what each one more is worth
+CLIP = 1.0  # of an error, before it is propagated (the program's)
+
+
+class MAMLState(NamedTuple):
+    """Weights, and the last ticks that were taught, newest last."""
+
+    w: tuple[Dense, ...]
+    x: Float[Array, "in"]  # seen and answered now
+    y: Float[Array, "out"]
+    xs: Float[Array, "shots in"]
+    ys: Float[Array, "shots out"]  # targets, or actions
+    rewards: Float[Array, "shots"]
+    shown: Float[Array, "shots"]  # 1 where there was a tick
+    noise: Float[Array, "shots out"]  # of actions yet to come; MAML has none
+
+
+class AbstractMAML(AbstractLearner):
+    """Layers that keep what they are shown, and learn from it at the end."""
+
+    layers: eqx.AbstractVar[tuple[Dense, ...]]
+    rates: eqx.AbstractVar[Float[Array, "steps"]]
+    shots: eqx.AbstractVar[int]
+
+    def __check_init__(self) -> None:
+        """Refuse to keep nothing."""
+        if self.shots < 1:
+            raise Refusal(
+                f"MAML learns from what it was shown, and `shots` is how many ticks it "
+                f"keeps: 1 or more, got {self.shots}"
+            )
+
+    def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> MAMLState:
+        """The evolved weights; nothing shown yet."""
+        y = jnp.zeros_like(self.layers[-1].b)
+        xs, ys = (jnp.zeros((self.shots, *a.shape), y.dtype) for a in (x, y))
+        none = jnp.zeros(self.shots, y.dtype)
+        noise = self._noise(key, ys)
+        return MAMLState(self.layers, jnp.zeros_like(x), y, xs, ys, none, none, noise)
+
+    def rest(self, state: MAMLState) -> MAMLState:
+        """Weights kept, all that was shown forgotten."""
+        return jax.tree.map(jnp.zeros_like, state)._replace(w=state.w)
+
+    def _noise(self, key, ys):
+        return jnp.zeros_like(ys)
+
+    def _kept(self, state: MAMLState, y, reward) -> MAMLState:
+        def pushed(kept, new):
+            return jnp.roll(kept, -1, axis=0).at[-1].set(new)
+
+        return state._replace(
+            xs=pushed(state.xs, state.x),
+            ys=pushed(state.ys, y),
+            rewards=pushed(state.rewards, reward),
+            shown=pushed(state.shown, 1.0),
+        )
+
+    def _descended(
+        self, state: MAMLState, pull: Callable[[Array], Array]
+    ) -> tuple[Dense, ...]:
+        """The weights after all steps; `pull` is a loss's derivative in the answers."""
+
+        def step(w, rate):
+            answers, back = jax.vjp(lambda w: jax.vmap(lambda x: through(w, x))(xs), w)
+            (gradient,) = back(share[:, None] * pull(answers))
+            return jax.tree.map(lambda a, g: a - rate * g, w, gradient), None
+
+        xs, share = state.xs, state.shown / jnp.sum(state.shown)
+        return lax.scan(step, state.w, self.rates)[0]
+
+
+class MAML(AbstractMAML):
+    """Supervised: four steps down the mean square error of what was taught.
+
+    The square error is summed over dimensions, and an error larger than 1 pulls like
+    one of 1, as in the authors' program.
+    """
+
+    layers: tuple[Dense, ...]
+    rates: Float[Array, "steps"]
+    shots: int = eqx.field(static=True)
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
+
+    def predict(
+        self, state: MAMLState, x: Float[Array, "in"]
+    ) -> tuple[MAMLState, Float[Array, "out"]]:
+        """Through the layers."""
+        y = through(state.w, x)
+        return state._replace(x=x, y=y), y
+
+    def learn(self, state: MAMLState, feedback: Feedback) -> MAMLState:
+        """Keeps the target; all the steps at the last one."""
+        state = self._kept(state, feedback.target, feedback.reward)
+
+        def adapted(state):
+            def pull(answers):
+                return 2 * jnp.clip(answers - state.ys, -CLIP, CLIP)
+
+            return state._replace(w=self._descended(state, pull))
+
+        return lax.cond(feedback.ended, adapted, lambda state: state, state)
+
+
+class PolicyMAML(AbstractMAML):
+    """From rewards: one roll-out of noisy actions, then four policy-gradient steps.
+
+    A tick's return is the next 10 rewards, discounted by 0.9, the last one repeated
+    where they run out; its advantage is that less the roll-out's mean. With `sigma` 0
+    its actions are its own from the first tick: the zero-shot row of table 3.
+    """
+
+    layers: tuple[Dense, ...]
+    rates: Float[Array, "steps"]
+    shots: int = eqx.field(static=True)
+    sigma: float = eqx.field(static=True, default=0.1)
+    needs: ClassVar[frozenset[str]] = frozenset({"reward"})
+
+    def predict(
+        self, state: MAMLState, x: Float[Array, "in"]
+    ) -> tuple[MAMLState, Float[Array, "out"]]:
+        """Through the layers, and noise as long as there is some; cut to [-1, 1]."""
+        y = jnp.clip(through(state.w, x) + state.noise[0], -1.0, 1.0)
+        noise = jnp.roll(state.noise, -1, axis=0).at[-1].set(0.0)
+        return state._replace(x=x, y=y, noise=noise), y
+
+    def learn(self, state: MAMLState, feedback: Feedback) -> MAMLState:
+        """Keeps the action and its reward; all the steps at the roll-out's end."""
+        state = self._kept(state, state.y, feedback.reward)
+
+        def adapted(state):
+            advantage = self._advantage(state)[:, None]
+
+            def pull(answers):
+                return advantage * (answers - state.ys)
+
+            w = self._descended(state, pull)
+            return state._replace(w=w, noise=jnp.zeros_like(state.noise))
+
+        return lax.cond(feedback.ended, adapted, lambda state: state, state)
+
+    def _noise(self, key, ys):
+        return self.sigma * jax.random.normal(key, ys.shape, ys.dtype)
+
+    def _advantage(self, state: MAMLState) -> Float[Array, "shots"]:
+        rewards, shown = state.rewards, state.shown
+        last = jnp.full(AHEAD - 1, rewards[-1])
+        discounts = DISCOUNT ** jnp.arange(AHEAD, dtype=rewards.dtype)
+        returns = jnp.correlate(jnp.concatenate([rewards, last]), discounts, "valid")
+        return returns - jnp.sum(shown * returns) / jnp.sum(shown)

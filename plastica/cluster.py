@@ -1,0 +1,255 @@
+"""Many processes as one run: joining, agreeing, and noticing who is gone.
+
+The engine is `jax.distributed`: every process runs the same program over one mesh of
+all devices. Process 0 leads: it alone writes. What JAX leaves open is here: what the
+processes agree on between generations, and that none waits for ever for one that died.
+"""
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plastica import machine
+from plastica.errors import Refusal
+
+log = logging.getLogger(__name__)
+
+BEAT_SECONDS = 1.0
+PATIENCE_SECONDS = 20.0  # without a beat of another process, until this one leaves
+JAX_PATIENCE_SECONDS = 120  # longer, so that ours comes first
+LEFT = 75  # the exit status: try again, with `resume`
+MOST_CORES = 1024
+LONGEST_MESSAGE = 1024
+
+
+@dataclass(frozen=True)
+class Place:
+    """A process among others; what is None is found in the environment.
+
+    `jax.distributed` knows the variables of Slurm, Open MPI and Kubernetes.
+    """
+
+    coordinator: str | None = None
+    processes: int | None = None
+    process: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse half of an address."""
+        given = [
+            v is not None for v in (self.coordinator, self.processes, self.process)
+        ]
+        if any(given) and not all(given):
+            raise Refusal(
+                "name --coordinator HOST:PORT, --processes N and --process I, all "
+                "three, or none of them to have the cluster found"
+            )
+        if self.processes is not None and not 0 <= (self.process or 0) < self.processes:
+            raise Refusal(
+                f"--process counts from 0 to {self.processes - 1}, got {self.process}"
+            )
+
+
+def join(place: Place) -> None:
+    """Makes this process one of many; must come before anything is computed."""
+    import jax
+
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(
+            place.coordinator,
+            place.processes,
+            place.process,
+            heartbeat_timeout_seconds=JAX_PATIENCE_SECONDS,
+        )
+    except (ValueError, RuntimeError) as error:
+        raise Refusal(
+            f"no cluster was joined: {str(error).splitlines()[0]}; under Slurm, Open "
+            "MPI or Kubernetes start all processes alike, elsewhere give each "
+            "--coordinator, --processes and --process"
+        ) from error
+
+
+def count() -> int:
+    """How many processes there are."""
+    import jax
+
+    return jax.process_count()
+
+
+def leads() -> bool:
+    """Whether this is the process that writes."""
+    import jax
+
+    return jax.process_index() == 0
+
+
+def share_cores() -> None:
+    """Counts as this process's own the cores that it need not leave to others.
+
+    Processes of one machine that may use the same cores share them evenly.
+    """
+    if count() == 1:
+        return
+    from jax.experimental.multihost_utils import process_allgather
+
+    mask = np.zeros(MOST_CORES, np.uint8)
+    mask[[core % MOST_CORES for core in machine.affinity()]] = 1
+    host = np.frombuffer(np.uint32(zlib.crc32(socket.gethostname().encode())), np.uint8)
+    everyone = np.asarray(process_allgather(np.concatenate([host, mask])))
+    neighbours = everyone[(everyone[:, :4] == host).all(1), 4:]
+    together = int(neighbours.any(0).sum())
+    machine.use_cores(max(together // len(neighbours), 1))
+
+
+def led(action: Callable[[], Any]) -> None:
+    """Has the leader act while the others wait; what it refuses, all refuse."""
+    if count() == 1:
+        action()
+        return
+    refused = ""
+    if leads():
+        try:
+            action()
+        except Refusal as error:
+            refused = str(error)
+    if said := told(refused):
+        raise Refusal(said)
+
+
+@contextlib.contextmanager
+def led_context(enter: Callable[[], contextlib.AbstractContextManager]):
+    """What the leader enters while the others wait; what it refuses, all refuse."""
+    with contextlib.ExitStack() as stack:
+        led(lambda: stack.enter_context(enter()))
+        yield
+
+
+def unanimous(mine: bool) -> bool:
+    """Whether it is so in every process."""
+    return not agreed(not mine, False)[0]
+
+
+def told(message: str) -> str:
+    """The leader's message, everywhere."""
+    if count() == 1:
+        return message
+    from jax.experimental.multihost_utils import broadcast_one_to_all
+
+    encoded = message.encode()[:LONGEST_MESSAGE]
+    padded = np.frombuffer(encoded.ljust(LONGEST_MESSAGE, b"\0"), np.uint8)
+    return bytes(np.asarray(broadcast_one_to_all(padded))).rstrip(b"\0").decode()
+
+
+def agreed(stop: bool, save: bool) -> tuple[bool, bool]:
+    """Whether any process was told to stop, and whether the leader wants to save."""
+    if count() == 1:
+        return stop, save
+    from jax.experimental.multihost_utils import process_allgather
+
+    flags = np.asarray(process_allgather(np.array([stop, save])))
+    return bool(flags[:, 0].any()), bool(flags[0, 1])
+
+
+def whole(tree: Any) -> Any:
+    """A pytree with all of every array here, wherever its parts are."""
+    if count() == 1:
+        return tree
+    import jax
+    from jax.experimental.multihost_utils import process_allgather
+
+    def here(leaf):
+        there = isinstance(leaf, jax.Array) and not leaf.is_fully_replicated
+        return process_allgather(leaf, tiled=True) if there else leaf
+
+    return jax.tree.map(here, tree)
+
+
+@contextlib.contextmanager
+def watched(folder: Path) -> Iterator[None]:
+    """Leaves with status 75 if another process is gone or hangs for too long.
+
+    Each process writes a beat of its own under `folder`, and reads the others'. One
+    that ends with an error says so, and the others leave at once: they would wait for
+    it for ever.
+    """
+    if count() == 1:
+        yield
+        return
+    beats = _Beats(folder)
+    beats.start()
+    try:
+        yield
+    except BaseException:
+        beats.end("failed")
+        raise
+    beats.end("done")
+
+
+class _Beats(threading.Thread):
+    """A thread that beats, and listens to the beats of the other processes."""
+
+    def __init__(self, folder: Path) -> None:
+        import jax
+
+        super().__init__(daemon=True)
+        folder.mkdir(exist_ok=True)
+        own = jax.process_index()
+        self.own = folder / str(own)
+        self.others = [folder / str(i) for i in range(count()) if i != own]
+        self.started = f"{time.time_ns()}"
+        self.ended = threading.Event()
+        self._say(self.started)
+        told("")  # nobody listens before all have begun
+
+    def run(self) -> None:
+        """Beats until the end."""
+        heard = {other: (_read(other), time.monotonic()) for other in self.others}
+        beat = 0
+        while not self.ended.wait(BEAT_SECONDS):
+            beat += 1
+            self._say(f"{self.started} {beat}")
+            now = time.monotonic()
+            for other, (last, since) in heard.items():
+                said = _read(other)
+                if said.endswith("failed"):
+                    _leave(f"process {other.name} ended with an error")
+                if said != last:
+                    heard[other] = (said, now)
+                elif not said.endswith("done") and now - since > PATIENCE_SECONDS:
+                    _leave(f"process {other.name} was silent for {now - since:.0f} s")
+
+    def end(self, word: str) -> None:
+        """The last beat says how this process ended."""
+        self.ended.set()
+        self.join()
+        self._say(f"{self.started} {word}")
+
+    def _say(self, words: str) -> None:
+        aside = self.own.with_suffix(".new")
+        with contextlib.suppress(OSError):  # a full disk silences it, and all leave
+            aside.write_text(words)
+            os.replace(aside, self.own)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _leave(why: str) -> None:
+    """At once: the main thread waits in a collective that will never end."""
+    log.error("%s; the last checkpoint stands: plastica resume", why)
+    logging.shutdown()
+    os._exit(LEFT)

@@ -1,0 +1,242 @@
+"""Labelled images: what a classifier learns from, 256 greys to a pixel.
+
+An `ImageSet` is images with a class each, in three parts; `load_images` makes one from
+a name, or from a folder or zip file of idx or PNG files. Nothing here knows JAX.
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Integer, UInt8
+
+from plastica.data.fetch import Remote, kept
+from plastica.data.pixels import files_of, idx_pair, pngs
+from plastica.errors import Refusal
+
+IDX = ("images-idx3", "labels-idx1")
+
+
+def _four(folder: str, url: str, *md5: str) -> tuple[Remote, ...]:
+    """Four idx files as MNIST names them, known by md5 where it is published."""
+    kinds = [f"{kind}-{what}-ubyte.gz" for kind in ("train", "t10k") for what in IDX]
+    sums = [(f"md5:{digest}",) for digest in md5] or [()] * 4
+    return tuple(
+        Remote(f"{url}/{kind}", f"images/{folder}/{kind}", 50_000_000, checksums)
+        for kind, checksums in zip(kinds, sums, strict=True)
+    )
+
+
+def _omniglot(name: str, md5: str, repacked: str) -> Remote:
+    url = f"https://github.com/brendenlake/omniglot/raw/master/python/{name}"
+    # the same images stored without compression are as good
+    return Remote(
+        url, f"images/omniglot/{name}", 20_000_000, (f"md5:{md5}|{repacked}",)
+    )
+
+
+EMNIST = Remote(
+    "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
+    "images/emnist/gzip.zip",
+    600_000_000,
+    ("md5:58c8d27c78d21e728a6bc7b3cc06412e",),
+)
+REMOTES = {
+    "mnist": _four(
+        "mnist",
+        "https://ossci-datasets.s3.amazonaws.com/mnist",
+        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "d53e105ee54ea40749a09fcbcd1e9432",
+        "9fb629c4189551a2d022fa330f9573f3",
+        "ec29112dd5afa0611ce80d1b7f02629c",
+    ),
+    "fashion-mnist": _four(
+        "fashion_mnist",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        "bef4ecab320f06d8554ea6380940ec79",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    ),
+    "kmnist": _four("kmnist", "http://codh.rois.ac.jp/kmnist/dataset/kmnist"),
+    "emnist-byclass": (EMNIST,),
+    "emnist-balanced": (EMNIST,),
+    "omniglot": (
+        _omniglot(
+            "images_background.zip",
+            "68d2efa1b9178cc56df9314c21c6e718",
+            "6d8672515caf06fa09cd0a916f634960",
+        ),
+        _omniglot(
+            "images_evaluation.zip",
+            "6b91aef0f799c5bb55b94e3f2daec811",
+            "c258df7bd94af9ff08daad10071421db",
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images and the number of each one's class; the last `tests` are set apart.
+
+    With `classes_apart` those are of other classes than the rest.
+    """
+
+    name: str
+    images: UInt8[np.ndarray, "images height width"]
+    labels: Integer[np.ndarray, "images"]
+    tests: int
+    sha256: str  # of the pixels and labels, unpacked, before any resizing
+    classes_apart: bool = False
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are, counted from 0."""
+        return int(self.labels.max()) + 1
+
+    def resized(self, side: int, crop: int | None = None) -> "ImageSet":
+        """Squares of `side` pixels, of the middle `crop` pixels: means over areas."""
+        height, width = self.images.shape[1:]
+        if side < 1 or (crop is not None and not 1 <= crop <= min(height, width)):
+            raise Refusal(
+                f"images of {height} by {width} pixels cannot be cropped to {crop} and "
+                f"resized to {side}; crop to at most {min(height, width)}"
+            )
+        top, left = ((length - (crop or length)) // 2 for length in (height, width))
+        down, right = top + (crop or height), left + (crop or width)
+        middle = self.images[:, top:down, left:right]
+        rows, columns = (_means(side, length) for length in middle.shape[1:])
+        images = np.empty((len(middle), side, side), np.uint8)
+        for i in range(0, len(middle), 4096):
+            images[i : i + 4096] = np.rint(rows @ middle[i : i + 4096] @ columns.T)
+        return replace(self, images=images)
+
+    def part(
+        self, name: str
+    ) -> tuple[Integer[np.ndarray, "taught"], Integer[np.ndarray, "asked"]]:
+        """Which images a life in a part is taught, and which it is examined on.
+
+        Lives in "training" and "validation" are taught the first 80 % of what is not
+        set apart, and examined on 10 % each; those in "test" are taught all of it, and
+        examined on what is set apart. With classes apart, a part has classes of its
+        own (validation: the last tenth of those not set apart), and every fourth image
+        of a class is for exams.
+        """
+        if name not in ("training", "validation", "test"):
+            raise Refusal(
+                f"images have the parts training, validation and test, got {name!r}"
+            )
+        first, test = np.split(np.arange(len(self.labels)), [-self.tests])
+        if self.classes_apart:
+            held = self.labels[first] >= math.ceil(0.9 * (self.labels[first].max() + 1))
+            parts = {"training": first[~held], "validation": first[held], "test": test}
+            asked = np.arange(len(parts[name])) % 4 == 3
+            return parts[name][~asked], parts[name][asked]
+        taught, asked, held = np.split(first, len(first) * np.array([8, 9]) // 10)
+        parts = {"training": (taught, asked), "validation": (taught, held)}
+        return parts.get(name, (first, test))
+
+
+def load_images(
+    source: str | Path = "digits", folder: str | Path | None = None
+) -> ImageSet:
+    """Labelled images by name, or from a folder or zip file of idx or PNG files.
+
+    Names: "digits" (1,797 of 8 by 8 pixels, on every machine), "random" (100 images of
+    noise with labels drawn), "sum-sign" (is the mean of a noisy image above grey?; both
+    8 by 8 pixels, and for tests of learners), "mnist",
+    "fashion-mnist", "kmnist", "emnist-byclass", "emnist-balanced", "omniglot" (its
+    background's 964 characters, its evaluation's 659 set apart; ink is bright). All but
+    the first are read from the images/ of `folder`, or of the folder that PLASTICA_DATA
+    names, or fetched once into the user's cache.
+
+    In a folder, idx files are as MNIST names them; PNG files stand in a folder a class.
+    Where nothing is set apart already, every fifth image is, in a fixed random order.
+    """
+    name = os.fspath(source)
+    path = Path(os.path.expanduser(name))
+    if name == "digits":
+        from sklearn.datasets import load_digits
+
+        images, labels = load_digits(return_X_y=True)
+        pixels = np.rint(images.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+        return _set(name, [(pixels, labels)])
+    if name in MADE:
+        return _set(name, [MADE[name](np.random.default_rng(0))])
+    if name in REMOTES:
+        paths = [kept(remote, folder) for remote in REMOTES[name]]
+        return _named(name, paths)
+    if not path.exists():
+        raise Refusal(
+            f"{name!r} is neither a set's name nor an existing path; there are digits, "
+            f"{', '.join(REMOTES)}"
+        )
+    files = files_of(path)
+    pairs = [idx_pair(files, kind, name) for kind in ("train", "t10k|test")]
+    found = [pair for pair in pairs if pair]
+    return _set(name, found or [pngs(files, name)])
+
+
+def _random(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Noise whose labels can only be remembered."""
+    return rng.integers(0, 256, (100, 8, 8), np.uint8), rng.integers(0, 10, 100)
+
+
+def _sum_sign(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Normal noise around a level of its own; the class is the sign of the sum."""
+    level = rng.uniform(-1, 1, (10_000, 1, 1))
+    noise = np.clip(rng.normal(level, 1, (10_000, 8, 8)), -3, 3)
+    pixels = np.rint(127.5 + 42.5 * noise).astype(np.uint8)
+    return pixels, (pixels.mean((1, 2)) >= 127.5).astype(np.int64)
+
+
+MADE = {"random": _random, "sum-sign": _sum_sign}
+
+
+def _named(name: str, paths: Sequence[Path]) -> ImageSet:
+    if name == "omniglot":
+        background, evaluation = (pngs(files_of(path), str(path)) for path in paths)
+        later = evaluation[1] + background[1].max() + 1
+        pairs = [(255 - background[0], background[1]), (255 - evaluation[0], later)]
+        return replace(_set(name, pairs), classes_apart=True)
+    if name.startswith("emnist"):
+        files = files_of(paths[0])
+        kinds = (f"{name}-train", f"{name}-test")
+        pairs = [idx_pair(files, kind, name) for kind in kinds]
+        # EMNIST stores its images column by column
+        return _set(name, [(p[0].transpose(0, 2, 1), p[1]) for p in pairs if p])
+    folders = sorted({path.parent for path in paths})
+    files = {k: v for folder in folders for k, v in files_of(folder).items()}
+    pairs = [idx_pair(files, kind, name) for kind in ("train", "t10k")]
+    return _set(name, [pair for pair in pairs if pair])
+
+
+def _set(name: str, pairs: Sequence[tuple[Any, Any]]) -> ImageSet:
+    """One set of a training pair and a test pair, or of one pair to be cut in two."""
+    if len({images.shape[1:] for images, _ in pairs}) > 1:
+        raise Refusal(f"{name!r} has images of two sizes; resize them outside")
+    images, labels = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    tests = len(pairs[-1][0])
+    if len(pairs) == 1:
+        order = np.random.default_rng(0).permutation(len(images))
+        images, labels, tests = images[order], labels[order], len(images) // 5
+    if not 0 < tests < len(images):
+        raise Refusal(f"{name!r} has {len(images)} images; five are the least")
+    digest = sha256(images.tobytes())
+    digest.update(labels.astype("<i8").tobytes())
+    return ImageSet(name, images, labels.astype(np.int64), tests, digest.hexdigest())
+
+
+def _means(into: int, length: int) -> Float[np.ndarray, "into length"]:
+    """What turns `length` pixels into means over `into` stretches of equal length."""
+    ends = np.arange(into + 1) * (length / into)
+    pixels = np.arange(length)
+    low = np.clip(ends[:-1, None], pixels, pixels + 1)
+    high = np.clip(ends[1:, None], pixels, pixels + 1)
+    return ((high - low) * (into / length)).astype(np.float32)

@@ -1,0 +1,295 @@
+"""Evolving plastic recurrent neural networks for task generalization (paper 002)."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tyro.conf import arg
+
+from plastica.baselines import MAML, PolicyMAML
+from plastica.baselines.maml import RATE, STEPS
+from plastica.exhibit import Panel, Table
+from plastica.exhibits import Driving, Foretelling
+from plastica.exhibits.trials import AbstractTrials
+from plastica.experiment import Experiment
+from plastica.experiments import knobs, methods
+from plastica.experiments.figures import Scale, argument
+from plastica.learner import AbstractLearner
+from plastica.objective import Lifetime
+from plastica.plots import lines
+from plastica.search import AbstractSearch
+from plastica.sweep import Planned, Record, Sweep, grid
+from plastica.tasks import Robot, Sines
+
+Method = Annotated[
+    Literal["eprnn", "eprnn-without-m", "epmlp", "epmlp-random", "rnn", "lstm", "maml"],
+    arg(help="who lives: the paper's methods"),
+]
+Driver = Annotated[
+    Literal[
+        "eprnn",
+        "eprnn-without-m",
+        "epmlp",
+        "epmlp-random",
+        "rnn",
+        "lstm",
+        "maml-zero-shot",
+        "maml-one-rollout",
+    ],
+    arg(help="who drives: the paper's methods"),
+]
+SearchName = Annotated[
+    Literal["program", "paper", "adam", "snes"],
+    arg(help="the authors' program's evolution, Eq. (10), Adam on the mean, or SNES"),
+]
+Said = Annotated[
+    Literal["program", "paper"],
+    arg(help="whom to follow where the two differ, in plasticity and in the exam"),
+]
+Members = Annotated[int, arg(help="members of a generation; the program has 398")]
+Units = Annotated[int, arg(help="neurons of every layer")]
+Tasks = Annotated[int, arg(help="tasks of a generation, the same for all members")]
+
+META_TEST = 1_600  # tasks
+METHODS = ("eprnn", "eprnn-without-m", "epmlp", "epmlp-random", "rnn", "lstm")
+
+
+def foretell(
+    *,
+    method: Method = "eprnn",
+    dimensions: Annotated[int, arg(help="sines at once, l")] = 1,
+    shots: Annotated[int, arg(help="ticks shown, K")] = 10,
+    horizon: Annotated[int, arg(help="ticks asked for, N")] = 20,
+    said: Said = "program",
+    units: Units = 64,
+    search: SearchName = "program",
+    population: Members = 398,
+    generations: knobs.Generations = 1_500,
+    lives: Tasks = 16,
+    every: knobs.Every = 100,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """Evolve a network that goes on with sines that it was shown (table 2)."""
+    paper = said == "paper"
+    counts, first = ("all", "last action") if paper else ("exam", "zero")
+    task = Sines(dimensions, shots, horizon, counts=counts, first=first)
+    key = jax.random.key(seed)
+    widths = [dimensions, units]
+    if method == "maml":
+        layers = methods.dense(key, [*widths, units, units, dimensions], "linear")
+        learner = MAML(layers, jnp.full(STEPS, RATE), shots)
+    else:
+        learner = methods.network(method, key, widths, dimensions, "linear", said)
+    return _experiment(
+        learner,
+        Foretelling(task),
+        methods.search(search, population),
+        (generations, lives, every, seed),
+    )
+
+
+def drive(
+    *,
+    method: Driver = "eprnn",
+    noise: Annotated[float, arg(help="deviation of the signal's noise")] = 0.05,
+    said: Said = "program",
+    units: Units = 64,
+    search: SearchName = "program",
+    population: Members = 398,
+    generations: knobs.Generations = 1_000,
+    lives: Tasks = 4,
+    every: knobs.Every = 100,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """Evolve a network that steers a robot to a signal it learns to read (table 3)."""
+    paper = said == "paper"
+    once = method == "maml-zero-shot" or (paper and method != "maml-one-rollout")
+    longest = 100 if paper else 101
+    task = Robot(noise, 1 if once else 2, longest)  # type: ignore[arg-type]
+    key = jax.random.key(seed)
+    widths = [3, units, units]
+    if method.startswith("maml"):
+        layers = methods.dense(key, [*widths, units, units, 2], "linear")
+        sigma = 0.0 if method == "maml-zero-shot" else 0.1
+        learner = PolicyMAML(layers, jnp.full(STEPS, RATE), longest, sigma)
+    else:
+        learner = methods.network(method, key, widths, 2, "tanh", said)
+    return _experiment(
+        learner,
+        Driving(task),
+        methods.search(search, population),
+        (generations, lives, every, seed),
+    )
+
+
+def table2(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """EPRNN predicts sines best: before its variants, RNN, LSTM and MAML (claim P1)."""
+    hard, laptop = (1, 25, 50), scale == "laptop"
+    columns = [(1, 10, 20), hard, (3, 10, 20), (3, 25, 50)][: 1 if laptop else 4]
+    generations = 1_500 if laptop else 15_000
+    runs = _sines(columns, [*METHODS, "maml"], generations, seeds)
+    if laptop:
+        runs += _sines([hard], ["eprnn", "rnn"], generations // 2, 1)
+    return Sweep(runs, _table2)
+
+
+def table3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
+    """In the robot EPRNN is best, but for LSTM at high noise (claims P2, P3 and P6)."""
+    if scale == "laptop":
+        middle = _drives([0.05], METHODS[:2] + METHODS[4:], 500, seeds)
+        runs = middle + _drives([0.01, 0.2], ["eprnn", "rnn"], 500, seeds)
+    else:
+        maml = ("maml-zero-shot", "maml-one-rollout")
+        runs = _drives([0.01, 0.05, 0.2], METHODS + maml, 15_000, seeds)
+    return Sweep(runs, _table3)
+
+
+def figure4(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """Meta-testing scores as generations go by: the curves of tables 2 and 3."""
+    runs = table2(scale=scale, seeds=seeds).runs + table3(scale=scale).runs
+    return Sweep(runs, _curves)
+
+
+def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
+    """EPRNN's weights tell what is hidden, more than its activations do (claim P4).
+
+    The maps are in the runs' own reports; here, what a ridge read-out finds.
+    """
+    return Sweep(_looked_at(["eprnn"], scale, seeds), _readouts)
+
+
+def figure8(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
+    """An RNN's activations and an EPMLP's weights tell less (claim P4)."""
+    runs = _looked_at(["rnn", "epmlp"], scale, seeds)
+    return Sweep(runs, _readouts)
+
+
+def figure9(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
+    """Robots turn more, the noisier the signal (claim P5; tracks in the reports)."""
+    generations = {"laptop": 500, "paper": 15_000}[scale]
+    runs = _drives([0.01, 0.05, 0.2], ["eprnn"], generations, seeds)
+    return Sweep(runs, _readouts)
+
+
+def meta_test(record: Record) -> float:
+    """The mean of the 3 best of the last 10 meta-tests (the tables' summary)."""
+    return float(np.mean(sorted(loss for _, loss in record["curve"][-10:])[:3]))
+
+
+def _experiment(
+    learner: AbstractLearner,
+    exhibit: AbstractTrials,
+    search: AbstractSearch,
+    numbers: tuple[int, int, int, int],
+) -> Experiment:
+    generations, lives, every, seed = numbers
+    return Experiment(
+        learner=learner,
+        objective=Lifetime.of(exhibit.task, lives=lives),
+        search=search,
+        generations=generations,
+        evaluation=Lifetime.of(exhibit.task, lives=META_TEST),
+        every=every,
+        exhibit=exhibit,
+        seed=seed,
+    )
+
+
+def _sines(columns, who, generations: int, seeds: int) -> tuple[Planned, ...]:
+    return tuple(
+        run
+        for l, K, N in columns
+        for run in grid(
+            "plastic_rnn.foretell",
+            method=who,
+            dimensions=[l],
+            shots=[K],
+            horizon=[N],
+            generations=[generations],
+            seed=range(seeds),
+        )
+    )
+
+
+def _drives(noises, who, generations: int, seeds: int) -> tuple[Planned, ...]:
+    return grid(
+        "plastic_rnn.drive",
+        method=who,
+        noise=noises,
+        generations=[generations],
+        seed=range(seeds),
+    )
+
+
+def _looked_at(who, scale: str, seeds: int) -> tuple[Planned, ...]:
+    """The runs of figures 5 and 8: sines of l=1, K=25, N=50; little noise."""
+    sines, robot = {"laptop": (750, 500), "paper": (15_000, 15_000)}[scale]
+    runs = _sines([(1, 25, 50)], who, sines, seeds)
+    return runs + _drives([0.01], who, robot, seeds)
+
+
+def _table2(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+    return _fitness(records, ("dimensions", "shots", "horizon")), []
+
+
+def _table3(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+    return _fitness(records, ("noise",)), []
+
+
+def _fitness(records: Sequence[Record], columns: tuple[str, ...]) -> Table:
+    """Fitness by method and column over runs, as the paper's tables have it."""
+    groups: dict[tuple, list[float]] = {}
+    for record in records:
+        place = argument(record, "method"), _spelled(record, columns)
+        groups.setdefault(place, []).append(-meta_test(record))
+    heads = tuple(sorted({head for _, head in groups}))
+
+    def cell(method: str, head: str) -> str:
+        runs = groups.get((method, head))
+        if not runs:
+            return "-"
+        return f"{np.mean(runs):.3f} ± {np.std(runs):.3f} ({len(runs)})"
+
+    names = dict.fromkeys(method for method, _ in groups)
+    rows = tuple((m, tuple(cell(m, head) for head in heads)) for m in names)
+    return Table("fitness", heads, rows, "Mean ± deviation (runs).")
+
+
+def _curves(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+    """A picture for each task, a line for each run."""
+    names = ("dimensions", "shots", "horizon", "noise")
+    pictures: dict[str, dict] = {}
+    for record in records:
+        points = np.array(record["curve"], float).T
+        line = f"{argument(record, 'method')} {record['seed']}"
+        where = pictures.setdefault(_spelled(record, names), {})
+        where[line] = points[0], -points[1]
+    panels = [
+        Panel(task, "Means over 1,600 tasks.", lines(curves, "generation", "fitness"))
+        for task, curves in sorted(pictures.items())
+    ]
+    return _fitness(records, names), panels
+
+
+def _readouts(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+    """Everything that the runs' exhibits measured, a row a number."""
+    cells: dict[str, dict[str, str]] = {}
+    for record in records:
+        who = f"{argument(record, 'method')}, {_spelled(record, ('noise',)) or 'sines'}"
+        scores = record["scores"]
+        numbers = zip(scores["columns"], scores["rows"]["this rule"], strict=True)
+        for name, score in numbers:
+            cells.setdefault(name, {})[f"{who}, seed {record['seed']}"] = (
+                f"{score['mean']:.2f}"
+            )
+    heads = tuple(dict.fromkeys(head for row in cells.values() for head in row))
+    rows = [(n, tuple(row.get(h, "-") for h in heads)) for n, row in cells.items()]
+    return Table("at the end of a life", heads, tuple(rows)), []
+
+
+def _spelled(record: Record, names: Sequence[str]) -> str:
+    """Those of the arguments that the run has, with their values."""
+    told = record["source"]["arguments"]
+    return ", ".join(f"{name} {told[name]}" for name in names if name in told)

@@ -1,0 +1,269 @@
+"""Variable sharing: cloned back-propagation, and rules from scratch (paper 003)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import jax
+import numpy as np
+from tyro.conf import arg
+
+from plastica.baselines import GradientDescent, Recurrent
+from plastica.data import load_images
+from plastica.exhibit import Panel, Score, Table
+from plastica.exhibits import Exams, Square
+from plastica.experiment import Experiment
+from plastica.experiments import knobs
+from plastica.experiments.figures import Scale
+from plastica.learner import AbstractLearner
+from plastica.network import Network
+from plastica.objective import Lifetime
+from plastica.plots import lines
+from plastica.rules import VSML, Cloning
+from plastica.search import CMAES, MetaGradient, OpenAIES, Population, optimiser
+from plastica.sweep import Record, Sweep, grid
+from plastica.tasks import Classification
+
+Others = Annotated[
+    tuple[str, ...],
+    arg(help="sets of images that the search never sees, shown at the end"),
+]
+STANDARD = {"mean": 0.1307, "deviation": 0.3081}  # of MNIST's pixels, for every set
+PASS = 60_000  # images of one pass over MNIST
+RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # of the gradient descents shown beside
+UNSEEN, SHOWN = 8, 32  # lives of every evaluation, and at the end
+EXAM = 2_000  # questions after the last lesson
+
+
+def forward(
+    *,
+    rate: knobs.Rate = 1e-2,
+    generations: knobs.Generations = 4_000,
+    every: knobs.Every = 200,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """A sub-LSTM learns to compute tanh(x) w on random data (figure 4, Eq. 13)."""
+    cloning = Cloning(descent=False)
+    return _cloned(cloning, Square(cloning), rate, (generations, every, seed))
+
+
+def clone(
+    *,
+    images: Annotated[
+        tuple[str, ...], arg(help="sets of images on which the clone is shown")
+    ] = ("mnist", "fashion-mnist"),
+    learns: Annotated[float, arg(help="the rate at which a weight descends")] = 0.005,
+    lessons: knobs.Lessons = PASS,
+    lives: knobs.Lives = 1,
+    rate: knobs.Rate = 1e-2,
+    generations: knobs.Generations = 4_000,
+    every: knobs.Every = 200,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """A sub-LSTM learns back-propagation on random data (figure 5, blue)."""
+    courses = {
+        each: _course(each, "test", (28, lessons), "as they are", EXAM)
+        for each in images
+    }
+    cloning = Cloning(rate=learns, bias_rate=learns / 50)
+    shown = _shown(courses, (learns,), lives)
+    return _cloned(cloning, shown, rate, (generations, every, seed))
+
+
+def improve(
+    *,
+    images: knobs.Images = "mnist",
+    others: Others = ("fashion-mnist",),
+    side: knobs.Side = 14,
+    lessons: knobs.Lessons = 1_000,
+    lives: knobs.Lives = 1,
+    search: Literal["cma-es", "openai-es"] = "cma-es",
+    sigma: Annotated[
+        float, arg(help="deviation of the noise, or the first one")
+    ] = 0.01,
+    population: knobs.Members = 16,
+    generations: knobs.Generations = 50,
+    every: knobs.Every = 10,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """Evolve the clone that --init-from names, to learn faster (figure 5, orange)."""
+    members = Population(population)
+    found = {
+        "cma-es": lambda: CMAES(members, sigma),
+        "openai-es": lambda: OpenAIES(members, optimiser("adam", sigma), sigma),
+    }[search]()
+    start = _backpropagating(side * side, seed)
+    sets, lived = (images, *others), (side, lessons, lives)
+    return _online(start, found, sets, lived, "as they are", (generations, every, seed))
+
+
+def from_scratch(
+    *,
+    images: knobs.Images = "mnist",
+    others: Others = ("fashion-mnist",),
+    side: knobs.Side = 8,
+    learner: Literal["vsml", "meta-rnn"] = "vsml",
+    units: Annotated[int, arg(help="of a sub-LSTM, or of the Meta RNN")] = 16,
+    lessons: knobs.Lessons = 200,
+    lives: knobs.Lives = 16,
+    search: Literal["gradient", "openai-es"] = "gradient",
+    rate: knobs.Rate = 5e-3,
+    sigma: Annotated[float, arg(help="deviation of the noise of an evolution")] = 0.05,
+    population: knobs.Members = 128,
+    projected: Annotated[
+        bool, arg(help="each life sees through its own matrix")
+    ] = False,
+    relabelled: Annotated[
+        bool, arg(help="each life has its own order of labels")
+    ] = False,
+    generations: knobs.Generations = 1_500,
+    every: knobs.Every = 50,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """Meta-train a rule on online lives of images, from scratch (3.2, figure 6)."""
+    key, pixels = jax.random.key(seed), side * side
+    classes = load_images(images).classes
+    start: AbstractLearner = {
+        "vsml": lambda: VSML.random(key, Network.chain(pixels, classes), units),
+        "meta-rnn": lambda: Recurrent.lstm(key, pixels, units, classes, "error"),
+    }[learner]()
+    found = {
+        "gradient": lambda: MetaGradient(
+            optimiser=optimiser("adam", rate, 1.0, generations)
+        ),
+        "openai-es": lambda: OpenAIES(
+            Population(population), optimiser("adam", rate), sigma
+        ),
+    }[search]()
+    return _online(
+        start,
+        found,
+        (images, *others),
+        (side, lessons, lives),
+        "standardised",
+        (generations, every, seed),
+        projected=projected,
+        answers=classes if relabelled else None,
+    )
+
+
+def figure4(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """A sub-LSTM learns tanh(x) w with small errors (claim V2)."""
+    generations = {"laptop": 4_000, "paper": 40_000}[scale]
+    runs = grid("vsml.forward", generations=[generations], seed=range(seeds))
+    return Sweep(runs, _scores)
+
+
+def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds | None = None) -> Sweep:
+    """Cloned back-propagation learns images that it never saw (claim V3)."""
+    seeds = seeds or {"laptop": 5, "paper": 60}[scale]
+    runs = grid("vsml.clone", lessons=[PASS], seed=range(seeds))
+    return Sweep(runs, _scores)
+
+
+def figure6(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """From scratch, it learns faster than Adam, and other images too (claim V5)."""
+    side, generations = {"laptop": (8, 500), "paper": (28, 10_000)}[scale]
+    sizes = {"side": [side], "generations": [generations], "seed": range(seeds)}
+    rules = grid("vsml.from_scratch", learner=["vsml"], **sizes)
+    others = grid("vsml.from_scratch", learner=["meta-rnn"], units=[64], **sizes)
+    return Sweep(rules + others, _scores)
+
+
+def _cloned(cloning: Cloning, exhibit, rate, counts) -> Experiment:
+    generations, every, seed = counts
+    return Experiment(
+        learner=_backpropagating(28 * 28, seed),
+        objective=cloning,
+        search=MetaGradient(optimiser=optimiser("adam", rate, 1.0, generations)),
+        generations=generations,
+        evaluation=cloning,
+        every=every,
+        exhibit=exhibit,
+        seed=seed,
+    )
+
+
+def _backpropagating(inputs: int, seed: int) -> VSML:
+    """What is cloned into: sums, as Eq. (13) has them, and a sweep back."""
+    network = Network.chain(inputs, 10)
+    return VSML.random(
+        jax.random.key(seed), network, aggregate="sum", error="sweeps back"
+    )
+
+
+def _course(images: str, part: str, lived, pixels, exams=0, **choices):
+    """Lives of an image a tick, "unseen" ones and "validation" of images of their own.
+
+    The former are those set apart, the latter the last fifth of the others.
+    """
+    side, lessons = lived
+    there = load_images(images)
+    if there.images.shape[1:] != (side, side):
+        there = there.resized(side)
+    rest = len(there.labels) - there.tests
+    own = {"validation": slice(rest * 4 // 5, rest), "unseen": slice(rest, None)}
+    if part in own:
+        kept = own[part]
+        there = replace(
+            there, images=there.images[kept], labels=there.labels[kept], tests=1
+        )
+        part = "test"
+    shown = STANDARD if pixels == "standardised" else {}
+    return Classification.of(
+        there, part, batch=None, lessons=lessons, exams=exams, **shown, **choices
+    )
+
+
+def _shown(courses: dict[str, Classification], rates, lives: int) -> Exams:
+    """Courses beside gradient descent at every rate."""
+    network = next(iter(courses.values())).network()
+    rivals = {
+        f"{method} at {rate:g}": GradientDescent.at(rate, network, method)
+        for method in ("sgd", "adam")
+        for rate in rates
+    }
+    return Exams.of(courses, rivals, lives)
+
+
+def _online(start, search, sets, lived, pixels, counts, **choices) -> Experiment:
+    """Searched on lives of training images, shown on lives of images set apart."""
+    side, lessons, lives = lived
+    generations, every, seed = counts
+    size, source = (side, lessons), load_images(sets[0])
+    training = _course(sets[0], "training", size, pixels, **choices)
+    held_out = _course(sets[0], "validation", size, pixels)
+    courses = {each: _course(each, "unseen", size, pixels) for each in sets}
+    return Experiment(
+        learner=start,
+        objective=Lifetime.of(training, lives=lives),
+        search=search,
+        generations=generations,
+        evaluation=Lifetime.of(held_out, lives=UNSEEN),
+        every=every,
+        exhibit=_shown(courses, RATES, SHOWN),
+        sources=((source.name, source.sha256),),
+        seed=seed,
+    )
+
+
+def _scores(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+    """Scores over seeds of every kind of learner and its rivals, and its lives."""
+    kinds: dict[str, list[Record]] = {}
+    for record in records:
+        kind = record["source"]["arguments"].get("learner", "this rule")
+        kinds.setdefault(kind, []).append(record)
+    rows, curves = {}, {}
+    for kind, alike in kinds.items():
+        for name in alike[0]["scores"]["rows"]:
+            cells = [[c["mean"] for c in r["scores"]["rows"][name]] for r in alike]
+            who = kind if name == "this rule" else name
+            rows[who] = tuple(map(Score.of, np.array(cells).T))
+        for name in alike[0]["scores"]["life"]:
+            lives = np.mean([r["scores"]["life"][name] for r in alike], 0)
+            mean = np.cumsum(lives) / np.arange(1, len(lives) + 1)
+            curves[f"{kind}, {name}"] = mean
+    told = records[0]["scores"]
+    title = f"{told['title']}; means over {len(records) // len(kinds)} seeds"
+    panel = Panel("Within a life", "The mean so far.", lines(curves, "tick", ""))
+    return Table(title, tuple(told["columns"]), tuple(rows.items())), [panel]

@@ -1,0 +1,355 @@
+"""Bidirectional learned update rules: a genome sweeps up, back, and over the synapses.
+
+Paper 004. Neurons and synapses have k states. A batch goes up through the layers, the
+label is written into state 1 of the last one and goes down again, and each synapse then
+changes by what its two ends have become. All three passes mix states by small matrices,
+which every neuron and synapse shares: the genome.
+"""
+
+import math
+from dataclasses import replace
+from typing import ClassVar, Literal, NamedTuple, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.errors import Refusal
+from plastica.learner import AbstractRule, Feedback
+from plastica.network import Network
+
+VARIANCE_FLOOR, SQUARES_FLOOR, STEEPNESS = 1e-5, 1e-9, 1e-3
+SIGMA = {  # each with its derivative
+    "identity": (lambda x: x, jnp.ones_like),
+    "relu": (jax.nn.relu, lambda x: jnp.where(x > 0, 1.0, 0.0)),
+    "sigmoid": (jax.nn.sigmoid, lambda x: jax.nn.sigmoid(x) * jax.nn.sigmoid(-x)),
+    "tanh": (jnp.tanh, lambda x: 1 - jnp.tanh(x) ** 2),
+    "relu_tanh": (
+        lambda x: jax.nn.relu(jnp.tanh(x)),
+        lambda x: jnp.where(x > 0, 1 - jnp.tanh(x) ** 2, 0.0),
+    ),
+}
+
+
+class Variant(eqx.Module):
+    """Which of the paper's variants (C.7), all of them words; as its default has them.
+
+    A non-linearity is one of `SIGMA`; its name with "_pair" has it on state 0 and its
+    derivative on the others, Eq. (4). With `told` "error" state 1 of the last layer is
+    multiplied by softmax - label, the derivative of the cross-entropy, and not replaced
+    by the label. Summed over a batch, an update grows with it, so that a genome found
+    with sums learns as much faster from larger batches; with a mean it does not, but
+    what no batch enters (f~, Eq. 8) then weighs more against it.
+    """
+
+    backward: Literal["additive", "multiplicative", "second state"] = "additive"
+    synapses: Literal["symmetric", "two sets"] = "symmetric"
+    synapse_states: Literal["one", "k"] = "k"
+    sigma: str = "relu_tanh"
+    sigma_last: str = "tanh"
+    sigma_back: str = "relu_tanh"
+    told: Literal["label", "error"] = "label"
+    batch: Literal["sum", "mean"] = "sum"
+    oja: Literal["none", "first", "whole", "released", "activations"] = "none"
+    unit_synapses: Literal["none", "inside", "stored"] = "none"
+    saturation: Literal["none", "tanh", "exp"] = "none"
+
+    def __check_init__(self) -> None:
+        """Refuse words that name no variant."""
+        for name, kind in type(self).__annotations__.items():
+            word, words = getattr(self, name), getattr(kind, "__args__", ())
+            if kind is str:
+                words = (*SIGMA, *(f"{sigma}_pair" for sigma in SIGMA))
+            if word not in words:
+                raise Refusal(f"{name} is one of {', '.join(words)}, got {word!r}")
+
+
+class Synapses(NamedTuple):
+    """Up from layer l to l + 1, the last source a bias; down likewise from layer 2 on.
+
+    `down` is empty where synapses are symmetric.
+    """
+
+    up: tuple[Float[Array, "s post pre_and_bias"], ...]
+    down: tuple[Float[Array, "s post pre"], ...]
+
+
+class BLURState(NamedTuple):
+    """States of every layer's neurons, one sample a row, and the synapses."""
+
+    a: tuple[Float[Array, "k batch n_l"], ...]
+    w: Synapses
+
+
+class BLUR(AbstractRule):
+    """Eq. (5) to (8) on fully connected layers, `network` a chain of them.
+
+    Meets batches `x: (batch, n_1)`, or single samples `(n_1,)`; its answers are logits,
+    state 0 of the last layer. The label is +1 where the target is positive, else -1.
+    In the forward sweep all neurons begin at zero, so that f counts in the backward one
+    only, which does not enter the input. The paper's n unrolls are n - 1 lessons and an
+    exam.
+
+    Before their non-linearity activations are normalised, unit by unit over the batch,
+    to a learned `mean` and `deviation` (3.4) of the forward sweep's hidden layers, its
+    last, and the backward sweep; None: they are not. All layers of a kind share theirs,
+    since a genome serves any depth. `oja` multiplies the first part of Eq. (8), whose
+    own factor (f~ - 1) is zero where f~ = 1.
+
+    Departs from the paper: with one synapse state the update is that of channel 0, as a
+    sum over channels would not contain Eq. (4).
+    """
+
+    f: Float[Array, ""]
+    eta: Float[Array, ""]
+    f_tilde: Float[Array, ""]
+    eta_tilde: Float[Array, ""]
+    nu: Float[Array, "k k"]
+    mu: Float[Array, "k k"]
+    nu_tilde: Float[Array, "k k"]
+    mu_tilde: Float[Array, "k k"]
+    network: Network = eqx.field(static=True)
+    variant: Variant = eqx.field(static=True, default=Variant())
+    mean: Float[Array, "3 k"] | None = None
+    deviation: Float[Array, "3 k"] | None = None
+    oja: Float[Array, ""] | None = None
+    saturation: Float[Array, ""] | None = None  # alpha of tanh, s of exp
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
+
+    def __check_init__(self) -> None:
+        """Refuse matrices of several sizes, and a network that is no chain."""
+        matrices = (self.nu, self.mu, self.nu_tilde, self.mu_tilde)
+        shapes = {getattr(matrix, "shape", None) for matrix in matrices}
+        if len(shapes) > 1 or self.k < 2:
+            raise Refusal(
+                "a genome has four matrices of k by k, k at least 2, got "
+                f"{sorted(shapes, key=str)}; make them of one size"
+            )
+        if self.network != Network.chain(*self.network.sizes):
+            raise Refusal(
+                f"a genome lives on Network.chain(...), got edges {self.network.edges} "
+                f"over {len(self.network.sizes)} layers"
+            )
+
+    @property
+    def k(self) -> int:
+        """How many states a neuron has."""
+        return self.nu.shape[0]
+
+    @classmethod
+    def random(
+        cls,
+        key: PRNGKeyArray,
+        network: Network,
+        states: int = 2,
+        scale: float = 1.0,
+        variant: Variant | None = None,
+        normalised: bool = True,
+    ) -> Self:
+        """The paper's usual start: matrices N(0, scale^2), all else as it came."""
+        variant = variant or Variant()
+        matrices = scale * jax.random.normal(key, (4, states, states))
+        one = jnp.ones(())
+        nu, mu, nu_tilde, mu_tilde = matrices
+        return cls(
+            f=one,
+            eta=one,
+            f_tilde=one,
+            eta_tilde=-1e-3 * one,
+            nu=nu,
+            mu=mu,
+            nu_tilde=nu_tilde,
+            mu_tilde=mu_tilde,
+            network=network,
+            variant=variant,
+            mean=jnp.zeros((3, states)) if normalised else None,
+            deviation=jnp.ones((3, states)) if normalised else None,
+            oja=None if variant.oja == "none" else one,
+            saturation=None if variant.saturation == "none" else one,
+        )
+
+    @classmethod
+    def gradient_descent(
+        cls,
+        network: Network,
+        rate: float = 1e-3,
+        sigma: str = "sigmoid",
+        variant: Variant | None = None,
+        normalised: bool = False,
+    ) -> Self:
+        """The genome of Eq. (4), as the variant for which it is SGD on cross-entropy.
+
+        `variant` has it start elsewhere, as in 4.5; two states.
+        """
+        variant = variant or Variant(
+            backward="second state",
+            synapse_states="one",
+            sigma=f"{sigma}_pair",
+            sigma_last="identity_pair",
+            sigma_back="identity",
+            told="error",
+        )
+        start = cls.random(jax.random.key(0), network, 2, 1.0, variant, normalised)
+        return replace(
+            start,
+            eta_tilde=jnp.asarray(-rate),
+            nu=jnp.array([[1.0, 0.0], [1.0, 0.0]]),
+            mu=jnp.eye(2),
+            nu_tilde=jnp.eye(2),
+            mu_tilde=jnp.array([[0.0, 1.0], [1.0, 0.0]]),
+        )
+
+    def on(self, network: Network) -> Self:
+        """The same genome on another chain of layers, of any depth."""
+        return replace(self, network=network)
+
+    def init(self, key: PRNGKeyArray, x: Float[Array, "*batch n_1"]) -> BLURState:
+        """Neurons at zero, synapses and biases N(0, 1 / n_pre), each state its own."""
+        batch, sizes = x.reshape(-1, x.shape[-1]).shape[0], self.network.sizes
+        if self.mean is not None and batch < 2:
+            raise Refusal(
+                "activations are normalised over a batch, got one sample at a time; "
+                "make the batch larger, or a rule with normalised=False"
+            )
+        s = 1 if self.variant.synapse_states == "one" else self.k
+        layers = list(zip(sizes[1:], sizes[:-1], strict=True))
+        two = self.variant.synapses == "two sets"
+        shapes = [(s, post, pre + 1) for post, pre in layers]
+        shapes += [(s, pre, post) for post, pre in layers[1:] if two]
+        ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+        entries = jnp.split(jax.random.normal(key, (ends[-1],)), ends[:-1])
+        sources = [pre for _, pre in layers] + [post for post, _ in layers[1:]]
+        w = tuple(
+            drawn.reshape(shape) / jnp.sqrt(n_pre)
+            for drawn, shape, n_pre in zip(entries, shapes, sources, strict=False)
+        )
+        a = tuple(jnp.zeros((self.k, batch, n)) for n in sizes)
+        return BLURState(a, Synapses(w[: len(layers)], w[len(layers) :]))
+
+    def predict(
+        self, state: BLURState, x: Float[Array, "*batch n_1"]
+    ) -> tuple[BLURState, Float[Array, "*batch n_L"]]:
+        """The forward sweep, Eq. (5), all neurons beginning at zero."""
+        nu, w = self.nu, state.w
+        if self.variant.unit_synapses == "stored":
+            w = jax.tree.map(_unit, w)
+        samples = x.reshape(-1, x.shape[-1])
+        a = [jnp.zeros((self.k, *samples.shape)).at[0].set(samples)]
+        for l, w_l in enumerate(w.up):
+            last = l == len(w.up) - 1
+            z = self.eta * _mixed(nu, _with_bias(a[l])) @ self._read(w_l)  # Eq. (5)
+            sigma = self.variant.sigma_last if last else self.variant.sigma
+            a.append(_activated(sigma, self._normalised(z, 1 if last else 0)))
+        return BLURState(tuple(a), w), a[-1][0].reshape(*x.shape[:-1], -1)
+
+    def learn(self, state: BLURState, feedback: Feedback) -> BLURState:
+        """The label, the backward sweep, Eq. (6), and the synapses, Eq. (7) and (8)."""
+        a = list(state.a)
+        a[-1] = self._shown(a[-1], feedback.target.reshape(a[-1].shape[1:]))
+        for l in range(len(a) - 2, 0, -1):
+            a[l] = self._back(a[l], a[l + 1], self._down(state.w, l))
+        up = tuple(
+            self._renewed(w, _with_bias(a[l]), a[l + 1])
+            for l, w in enumerate(state.w.up)
+        )
+        down = tuple(
+            self._renewed(w, a[l + 1], a[l]) for l, w in enumerate(state.w.down, 1)
+        )
+        return BLURState(tuple(a), Synapses(up, down))
+
+    def rest(self, state: BLURState) -> BLURState:
+        """Activations at zero, synapses kept."""
+        return state._replace(a=jax.tree.map(jnp.zeros_like, state.a))
+
+    def _shown(self, a, target):
+        """The last layer's states when the label has come (3.3)."""
+        right = target > 0
+        if self.variant.told == "error":
+            error = jax.nn.softmax(a[0]) - right.astype(a.dtype)
+            return a.at[1].multiply(error).at[2:].set(0.0)
+        return a.at[1].set(jnp.where(right, 1.0, -1.0)).at[2:].set(0.0)
+
+    def _down(self, w: Synapses, l: int):
+        """The synapses into layer l from the one above, as the backward sweep reads."""
+        if self.variant.synapses == "two sets":
+            return self._read(w.down[l - 1])
+        return self._read(w.up[l][..., :-1].swapaxes(-1, -2))
+
+    def _read(self, w):
+        """From sources to targets, of unit norm if that is asked for (C.6)."""
+        inside = self.variant.unit_synapses == "inside"
+        return (_unit(w) if inside else w).swapaxes(-1, -2)
+
+    def _back(self, a, above, w):
+        """What the backward sweep makes of a layer, Eq. (6), or as in Eq. (4)."""
+        f, eta, mu = self.f, self.eta, self.mu
+        heard = _mixed(mu, above) @ w
+        if self.variant.backward == "additive":
+            a = f * a + eta * heard  # Eq. (6)
+        elif self.variant.backward == "multiplicative":
+            a = f * a * heard
+        else:
+            a = f * a.at[1:].multiply(heard[1:])  # Eq. (4)
+        return _activated(self.variant.sigma_back, self._normalised(a, 2))
+
+    def _renewed(self, w, a_i, a_j):
+        """Synapses from sources i to targets j after a batch, Eq. (7) and (8)."""
+        f, eta, s = self.f_tilde, self.eta_tilde, w.shape[0]
+        pre = _mixed(self.nu_tilde[:, :s].T, a_i)
+        post = _mixed(self.mu_tilde[:s], a_j)
+        shared = post.shape[1] if self.variant.batch == "mean" else 1
+        phi = post.swapaxes(-1, -2) @ pre / shared
+        new = f * w + eta * phi  # Eq. (7)
+        if self.oja is not None:
+            new -= self._oja(self.oja, w, phi, jnp.sum(post**2, 1)[..., None] / shared)
+        if self.saturation is None:
+            return new
+        if self.variant.saturation == "tanh":
+            return self.saturation * jnp.tanh(new / self.saturation)  # section 3.4
+        steepness = STEEPNESS + jnp.abs(self.saturation)
+        return w + (new - w) * jnp.exp(-jnp.abs(w) * steepness)
+
+    def _oja(self, g, w, phi, post_squares):
+        """What keeps synapses bounded: Eq. (8), or as the authors' program has it."""
+        f, eta, form = self.f_tilde, self.eta_tilde, self.variant.oja
+        w_squares = jnp.sum(w**2, -1, keepdims=True)  # over the sources r
+        if form in ("released", "activations"):
+            squares = w_squares if form == "released" else post_squares
+            return jnp.abs(g * eta) * w * squares
+        first = g * (f - 1) * w * w_squares
+        if form == "first":
+            return first
+        return first + eta * w * jnp.sum(w * phi, -1, keepdims=True)  # Eq. (8)
+
+    def _normalised(self, z, place: int):
+        """Units' states over the batch, brought to a mean and deviation (3.4)."""
+        if self.mean is None or self.deviation is None:
+            return z
+        centred = z - jnp.mean(z, 1, keepdims=True)
+        variance = jnp.mean(centred**2, 1, keepdims=True)
+        mean, deviation = (m[place][:, None, None] for m in (self.mean, self.deviation))
+        return mean + deviation * centred / jnp.sqrt(variance + VARIANCE_FLOOR)
+
+
+def _mixed(matrix: Float[Array, "c d"], a: Float[Array, "d batch n"]):
+    """Each neuron's states mixed: sum over d of matrix[c, d] a[d]."""
+    return jnp.tensordot(matrix, a, 1)
+
+
+def _with_bias(a: Float[Array, "k batch n"]) -> Float[Array, "k batch n_and_bias"]:
+    """One unit more, all of whose states are 1."""
+    return jnp.concatenate([a, jnp.ones_like(a[..., :1])], -1)
+
+
+def _unit(w: Float[Array, "s post pre"]) -> Float[Array, "s post pre"]:
+    """Each target's synapses divided by the root of their sum of squares."""
+    return w / jnp.sqrt(jnp.sum(w**2, -1, keepdims=True) + SQUARES_FLOOR)
+
+
+def _activated(name: str, z: Float[Array, "k batch n"]) -> Float[Array, "k batch n"]:
+    sigma, slope = SIGMA[name.removesuffix("_pair")]
+    if not name.endswith("_pair"):
+        return sigma(z)
+    return jnp.concatenate([sigma(z[:1]), slope(z[1:])])

@@ -1,0 +1,234 @@
+"""Plastic recurrent networks: a rule of its own for every synapse (paper 002).
+
+Evolution finds the weights a network is born with and, for every plastic synapse, four
+numbers that say how it changes: W_A with pre and post, W_B with pre, W_C with post, W_D
+always, all scaled by what a modulator says of the post-synaptic neuron.
+"""
+
+from typing import ClassVar, Literal, NamedTuple, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.cells import Dense, through
+from plastica.errors import Refusal
+from plastica.learner import AbstractLearner, Feedback, State
+
+Plastic = Literal["taught", "always"]
+Passes = Literal["h", "m h"]
+
+SCALE = 0.1  # deviation of the weights that evolution starts from
+
+
+class ABCD(eqx.Module):
+    """How every synapse of one matrix changes (Eq. 1)."""
+
+    A: Float[Array, "post pre"]
+    B: Float[Array, "post pre"]
+    C: Float[Array, "post pre"]
+    D: Float[Array, "post pre"]
+
+    @classmethod
+    def zeros(cls, post: int, pre: int) -> Self:
+        """Nothing is plastic yet."""
+        zero = jnp.zeros((post, pre))
+        return cls(zero, zero, zero, zero)
+
+    def change(
+        self,
+        post: Float[Array, "post"],
+        pre: Float[Array, "pre"],
+        m: Float[Array, "post"],
+    ) -> Float[Array, "post pre"]:
+        """Eq. (5), where post-synaptic activity is m h' by Eq. (6): m is a factor."""
+        y, x = post[:, None], pre[None, :]
+        return m[:, None] * ((self.A * y + self.B) * x + self.C * y + self.D)
+
+
+class Modulator(eqx.Module):
+    """How much each neuron's synapses may change (Eq. 7)."""
+
+    W_h: Float[Array, "post pre"]
+    W_i: Float[Array, "post in"]
+    b: Float[Array, "post"]
+
+    def __call__(
+        self, h: Float[Array, "pre"], i: Float[Array, "in"]
+    ) -> Float[Array, "post"]:
+        """Between 0 and 1."""
+        return jax.nn.sigmoid(self.W_h @ h + self.W_i @ i + self.b)  # Eq. (7)
+
+
+class PlasticState(NamedTuple):
+    """Activations, plastic weights, and what the next change is made of."""
+
+    h: Float[Array, "units"]
+    W: Float[Array, "post pre"]
+    pre: Float[Array, "pre"]
+    post: Float[Array, "post"]
+    m: Float[Array, "post"]
+
+
+class AbstractPlastic(AbstractLearner):
+    """A layer with one plastic matrix, which changes in `learn` or in `predict`.
+
+    `plastic` is "taught" (the matrix rests in an exam) or "always".
+    """
+
+    rule: eqx.AbstractVar[ABCD]
+    plastic: eqx.AbstractVar[Plastic]
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def __check_init__(self) -> None:
+        """Refuse an unknown word."""
+        if self.plastic not in ("taught", "always"):
+            raise Refusal(f'`plastic` is "taught" or "always", got {self.plastic!r}')
+
+    def learn(self, state: PlasticState, feedback: Feedback) -> PlasticState:
+        """Changes the plastic weights; nothing of the feedback is looked at."""
+        return self._changed(state) if self.plastic == "taught" else state
+
+    def rest(self, state: PlasticState) -> PlasticState:
+        """Activations at zero, weights kept."""
+        return jax.tree.map(jnp.zeros_like, state)._replace(W=state.W)
+
+    def _changed(self, state: PlasticState) -> PlasticState:
+        change = self.rule.change(state.post, state.pre, state.m)
+        return state._replace(W=state.W + change)  # Eq. (4)
+
+    def _lived(self, state: PlasticState) -> PlasticState:
+        return self._changed(state) if self.plastic == "always" else state
+
+
+class PlasticRNN(AbstractPlastic):
+    """Eq. (2) to (7): a recurrent layer whose recurrent weights are plastic.
+
+    Hears `x: (in,)`, answers with its activations, `(units,)`. Without a modulator,
+    m = 1. Theta depends on the sizes.
+
+    Departs from the paper: Eq. (6) passes m h' on, to the next tick and to the layers
+    above; the authors' program, whose numbers the paper prints, has m in the change of
+    the weights only and passes h' on. `passes` is "h" (theirs, the default) or "m h".
+    Likewise plasticity rests in the program's exam (`plastic="taught"`, the default),
+    and not in the paper's ("always").
+    """
+
+    W_i: Float[Array, "units in"]
+    W_0: Float[Array, "units units"]
+    b: Float[Array, "units"]
+    h_0: Float[Array, "units"]
+    rule: ABCD
+    modulator: Modulator | None = None
+    plastic: Plastic = eqx.field(static=True, default="taught")
+    passes: Passes = eqx.field(static=True, default="h")
+
+    def __check_init__(self) -> None:
+        """Refuse an unknown word."""
+        if self.passes not in ("h", "m h"):
+            raise Refusal(f'`passes` is "h" or "m h", got {self.passes!r}')
+
+    @classmethod
+    def random(
+        cls, key: PRNGKeyArray, inputs: int, units: int, modulated: bool = True
+    ) -> Self:
+        """Weights N(0, 0.1^2); rules, biases and the first activations zero."""
+        keys = jax.random.split(key, 4)
+        W_i, W_im = (_drawn(k, units, inputs) for k in keys[:2])
+        W_0, W_hm = (_drawn(k, units, units) for k in keys[2:])
+        zero = jnp.zeros(units)
+        modulator = Modulator(W_hm, W_im, zero) if modulated else None
+        rule = ABCD.zeros(units, units)
+        return cls(W_i=W_i, W_0=W_0, b=zero, h_0=zero, rule=rule, modulator=modulator)
+
+    def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> PlasticState:
+        """The evolved activations and weights."""
+        zero = jnp.zeros_like(self.b)
+        return PlasticState(self.h_0, self.W_0, zero, zero, zero)
+
+    def predict(
+        self, state: PlasticState, x: Float[Array, "in"]
+    ) -> tuple[PlasticState, Float[Array, "units"]]:
+        """One tick; `learn` then changes the weights, if anybody teaches."""
+        h, W, i = state.h, state.W, x
+        m = self.modulator(h, i) if self.modulator else jnp.ones_like(h)
+        new_h = jnp.tanh(W @ h + self.W_i @ i + self.b)  # Eq. (2)
+        passed = m * new_h if self.passes == "m h" else new_h  # Eq. (6)
+        return self._lived(PlasticState(passed, W, h, new_h, m)), passed  # for Eq. (3)
+
+
+class PlasticMLP(AbstractPlastic):
+    """EPMLP: a fully connected layer whose weights are plastic, with no memory else.
+
+    Hears `x: (in,)`, answers `(units,)`. Without `W_0` newborns draw their weights
+    from N(0, 0.1^2) (EPMLP random); the modulator sees the input only.
+    """
+
+    W_0: Float[Array, "units in"] | None
+    b: Float[Array, "units"]
+    rule: ABCD
+    modulator: Dense
+    plastic: Plastic = eqx.field(static=True, default="taught")
+
+    @classmethod
+    def random(
+        cls, key: PRNGKeyArray, inputs: int, units: int, evolved: bool = True
+    ) -> Self:
+        """Weights N(0, 0.1^2), rules and biases zero; `evolved` initial weights."""
+        key_w, key_m = jax.random.split(key)
+        return cls(
+            W_0=_drawn(key_w, units, inputs) if evolved else None,
+            b=jnp.zeros(units),
+            rule=ABCD.zeros(units, inputs),
+            modulator=Dense.random(key_m, inputs, units, "sigmoid", SCALE),
+        )
+
+    def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> PlasticState:
+        """The evolved weights, or random ones."""
+        zero = jnp.zeros_like(self.b)
+        W = _drawn(key, *self.rule.A.shape) if self.W_0 is None else self.W_0
+        return PlasticState(zero, W, jnp.zeros_like(W[0]), zero, zero)
+
+    def predict(
+        self, state: PlasticState, x: Float[Array, "in"]
+    ) -> tuple[PlasticState, Float[Array, "units"]]:
+        """One tick; the pre-synaptic activity is the input's."""
+        y = jnp.tanh(state.W @ x + self.b)
+        return self._lived(PlasticState(y, state.W, x, y, self.modulator(x))), y
+
+
+class Layers(AbstractLearner):
+    """Fully connected layers before and after a core, which alone remembers and learns.
+
+    The core is any learner without needs: `PlasticRNN`, `PlasticMLP`, or a `Cell` of
+    the baselines. Sizes as in the paper's figure 6.
+    """
+
+    before: tuple[Dense, ...]
+    core: AbstractLearner
+    after: tuple[Dense, ...]
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> State:
+        """A newborn core."""
+        return self.core.init(key, through(self.before, x))
+
+    def predict(
+        self, state: State, x: Float[Array, "in"]
+    ) -> tuple[State, Float[Array, "out"]]:
+        """Through all layers."""
+        state, y = self.core.predict(state, through(self.before, x))
+        return state, through(self.after, y)
+
+    def learn(self, state: State, feedback: Feedback) -> State:
+        """The core's own."""
+        return self.core.learn(state, feedback)
+
+    def rest(self, state: State) -> State:
+        """The core's own."""
+        return self.core.rest(state)
+
+
+def _drawn(key, post: int, pre: int) -> Float[Array, "post pre"]:
+    return SCALE * jax.random.normal(key, (post, pre))

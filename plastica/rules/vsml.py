@@ -1,0 +1,313 @@
+"""Variable sharing: a grid of tiny LSTMs with one small theta (paper 003).
+
+Between two layers of neurons stands a grid of sub-LSTMs, one for every pair, where
+other networks have a weight. Their states hold what is learned; theta, the same for all
+of them, says how they use it and how they change it. Neurons are only where their
+messages meet: forward ones, into the next layer, and backward ones, into the one
+before.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import ClassVar, Literal, NamedTuple, Self, get_args
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.cells import LSTM
+from plastica.errors import Refusal
+from plastica.learner import AbstractRule, Feedback
+from plastica.network import Network
+
+Aggregate = Literal["mean", "sum"]
+Error = Literal["waits", "sweeps back"]
+
+OUTPUT = 1  # the component of the last forward message that is read out
+KEEP, ADMIT = (
+    5.0,
+    -5.0,
+)  # shifts of the forget and input gates: cells keep what they have
+
+
+class Grid(eqx.Module):
+    """Simple cells in a grid, s[a, b] from neuron a to b: Eq. (3), (5) and (14).
+
+    `U` adds the backward interactions of Eq. (14); `multiplied` makes the sum of Eq.
+    (3) the product of Eq. (5), whose operator is lost in the text: the sentence before
+    it asks for multiplicative interactions.
+    """
+
+    b: Float[Array, "N"]
+    W: Float[Array, "N N"]
+    C: Float[Array, "N N"]
+    U: Float[Array, "N N"] | None = None
+    multiplied: bool = eqx.field(static=True, default=False)
+
+    def __call__(self, s: Float[Array, "A A N"]) -> Float[Array, "A A N"]:
+        """The next state of every cell."""
+        own = s @ self.W.T
+        heard = jnp.sum(s, 0)[:, None] @ self.C.T  # a 1 N: of all cells that end at a
+        if self.multiplied:
+            return jnp.tanh(self.b[None, None] + own * heard)  # Eq. (5)
+        total = self.b[None, None] + own + heard
+        if self.U is not None:
+            total += jnp.sum(s, 1)[None] @ self.U.T  # 1 b N: of all that start at b
+        return jnp.tanh(total)  # Eq. (3), (14)
+
+    def as_one(self, side: int) -> Float[Array, "cells cells"]:
+        """The sparse shared matrix of the one network that this grid is, Eq. (4).
+
+        Rows (a, b, j) and columns (c, d, i), the last index fastest.
+        """
+        same, every = jnp.eye(side), jnp.ones(side)
+        shared = jnp.einsum("da,b,c,ji->abjcdi", same, every, every, self.C)
+        shared += jnp.einsum("ca,db,ji->abjcdi", same, same, self.W)  # Eq. (4)
+        if self.U is not None:
+            shared += jnp.einsum("cb,a,d,ji->abjcdi", same, every, every, self.U)
+        size = side * side * len(self.b)
+        return shared.reshape(size, size)
+
+
+class VSMLState(NamedTuple):
+    """What all sub-LSTMs hold, and the messages on their way to them."""
+
+    h: tuple[Float[Array, "*batch N post pre"], ...]
+    c: tuple[Float[Array, "*batch N post pre"], ...]
+    forward: tuple[Float[Array, "*batch M pre"], ...]
+    backward: tuple[Float[Array, "*batch M post"], ...]
+    y: Float[Array, "*batch out"]
+
+
+class VSML(AbstractRule):
+    """Layers of sub-LSTMs of N units that exchange messages of M numbers.
+
+    Meets observations `x: (n_1,)`, fed to the first layer as messages (x_i, 0, ...),
+    and answers with logits `y: (n_L,)`: component 1 of the last layer's forward
+    messages, squashed to `bound` tanh(y / bound), or as they are if `bound` is 0. The
+    error d loss / d y, beside the target if `told_target`, is the last layer's backward
+    message. It "waits" for the next sweep (section 3.2), or "sweeps back" at once with
+    x still there: the backward pass of section 3.1. In a forward sweep a hidden layer
+    hears this tick's forward message and the last sweep's backward one; all micro-ticks
+    of a layer hear the same.
+
+    A batch `x: (B, n_1)` is B grids side by side; before each tick the first half of
+    their units is averaged over them, and the error is of their mean loss.
+
+    Departs from the paper: a message is a projection of h with a bias, `M < N`, and
+    messages are averaged, not summed (`aggregate`), as in the program that the authors
+    released; so are all defaults. Gates are in the order of `cells.LSTM`; `gain` and
+    `offset`, where given, layer-normalise each message.
+    """
+
+    cell: LSTM
+    C: Float[Array, "M N"]
+    b_C: Float[Array, "M"]  # noqa: N815
+    U: Float[Array, "M N"]
+    b_U: Float[Array, "M"]  # noqa: N815
+    network: Network = eqx.field(static=True)
+    gain: Float[Array, "2 M"] | None = None  # forward, backward
+    offset: Float[Array, "2 M"] | None = None
+    micro_ticks: int = eqx.field(static=True, default=2)
+    aggregate: Aggregate = eqx.field(static=True, default="mean")
+    error: Error = eqx.field(static=True, default="waits")
+    told_target: bool = eqx.field(static=True, default=False)
+    bound: float = eqx.field(static=True, default=100.0)
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
+
+    def __check_init__(self) -> None:
+        """Refuse a grid that cannot be."""
+        M, N = self.C.shape
+        if N % 2:
+            raise Refusal(
+                f"half of a sub-LSTM's units are drawn at birth, got {N}; take {N + 1}"
+            )
+        if M < 2:
+            raise Refusal(f"a message holds an error and a target, got {M} numbers")
+        if self.micro_ticks < 1:
+            raise Refusal(
+                f"a layer ticks at least once in a sweep, got {self.micro_ticks} "
+                "micro-ticks"
+            )
+        _refuse_other_than_chain(self.network)
+        for name, known in (("aggregate", Aggregate), ("error", Error)):
+            if (word := getattr(self, name)) not in get_args(known):
+                raise Refusal(f"{name} is one of {get_args(known)}, got {word!r}")
+
+    @classmethod
+    def random(
+        cls,
+        key: PRNGKeyArray,
+        network: Network,
+        units: int = 16,
+        messages: int = 8,
+        layer_norm: bool = False,
+        **choices,
+    ) -> Self:
+        """Matrices N(0, 1 / fan in), cut at two deviations, and biases zero.
+
+        `choices` are the fields from `micro_ticks` on.
+        """
+        keys = jax.random.split(key, 3)
+        W = _drawn(keys[0], (4 * units, 2 * messages + units))
+        C, U = (_drawn(key, (messages, units)) for key in keys[1:])
+        none, shape = jnp.zeros(messages), (2, messages)
+        return cls(
+            cell=LSTM(W[:, : 2 * messages], W[:, 2 * messages :], jnp.zeros(4 * units)),
+            C=C,
+            b_C=none,
+            U=U,
+            b_U=none,
+            network=network,
+            gain=jnp.ones(shape) if layer_norm else None,
+            offset=jnp.zeros(shape) if layer_norm else None,
+            **choices,
+        )
+
+    def on(self, network: Network) -> Self:
+        """The same theta on any chain of layers, whatever its depth."""
+        return dataclasses.replace(self, network=network)
+
+    def init(self, key: PRNGKeyArray, x: Float[Array, "*batch n_1"]) -> VSMLState:
+        """Blank but for the first half of c, N(0, 1 / n_pre); all of a batch alike."""
+        sizes, (M, N), batch = self.network.sizes, self.C.shape, x.shape[:-1]
+        grids = list(zip(sizes[1:], sizes[:-1], strict=True))
+        c = []
+        for own, grid in zip(jax.random.split(key, len(grids)), grids, strict=True):
+            half = _drawn(own, (N // 2, *grid))
+            newborn = jnp.concatenate([half, jnp.zeros_like(half)])
+            c.append(jnp.broadcast_to(newborn, (*batch, N, *grid)))
+        return VSMLState(
+            h=tuple(map(jnp.zeros_like, c)),
+            c=tuple(c),
+            forward=tuple(jnp.zeros((*batch, M, pre)) for _, pre in grids),
+            backward=tuple(jnp.zeros((*batch, M, post)) for post, _ in grids),
+            y=jnp.zeros((*batch, sizes[-1])),
+        )
+
+    def predict(
+        self, state: VSMLState, x: Float[Array, "*batch n_1"]
+    ) -> tuple[VSMLState, Float[Array, "*batch n_L"]]:
+        """A sweep forward; the error that waited is used up."""
+        if x.shape[-1] != self.network.sizes[0]:
+            raise Refusal(
+                f"the grid has {self.network.sizes[0]} inputs, got an observation of "
+                f"{x.shape[-1]} numbers; move the rule to a network that fits: "
+                "rule.on(...)"
+            )
+        if x.ndim == 1:
+            return self._predict(state, x)
+        h, c = jax.tree.map(_averaged, (state.h, state.c))
+        return jax.vmap(self._predict)(state._replace(h=h, c=c), x)
+
+    def learn(self, state: VSMLState, feedback: Feedback) -> VSMLState:
+        """Tells the last layer its error; a sweep back, if there is one, spends it."""
+        target, members = feedback.target, state.y.size // state.y.shape[-1]
+        if target.shape != state.y.shape:
+            raise Refusal(
+                f"the grid answers with {state.y.shape[-1]} classes, got a target of "
+                f"{target.shape[-1]}; give its network as many outputs"
+            )
+        error = (jax.nn.softmax(state.y) - target) / members
+        learn = self._learn if state.y.ndim == 1 else jax.vmap(self._learn)
+        return learn(state, error, target)
+
+    def rest(self, state: VSMLState) -> VSMLState:
+        """No message on its way; what the sub-LSTMs hold is kept."""
+        silent = jax.tree.map(jnp.zeros_like, state)
+        return silent._replace(h=state.h, c=state.c)
+
+    def _predict(self, state, x):
+        state = state._replace(forward=(self.message(x), *state.forward[1:]))
+        state = self._sweep(state, range(len(state.h)))
+        y = self.sent_forward(state.h[-1])[OUTPUT]
+        if self.bound:
+            y = self.bound * jnp.tanh(y / self.bound)
+        return self._told(state._replace(y=y), jnp.zeros_like(y)), y
+
+    def _learn(self, state, error, target):
+        state = self._told(state, error, *([target] if self.told_target else []))
+        if self.error == "waits":
+            return state
+        state = self._sweep(state, reversed(range(len(state.h))))
+        return self._told(state, jnp.zeros_like(error))
+
+    def _sweep(self, state: VSMLState, layers: Iterable[int]) -> VSMLState:
+        """The layers of sub-LSTMs in turn, each hearing the newest messages."""
+        h, c, forward, backward = map(list, state[:4])
+        for l in layers:
+            h[l], c[l] = self.layer(h[l], c[l], forward[l], backward[l])
+            if l + 1 < len(h):
+                forward[l + 1] = self.sent_forward(h[l])
+            if l > 0:
+                backward[l - 1] = self.sent_backward(h[l])
+        return VSMLState(tuple(h), tuple(c), tuple(forward), tuple(backward), state.y)
+
+    def layer(self, h, c, forward, backward):
+        """All micro-ticks of a layer; what it hears is the same in each.
+
+        A pair of messages is never put together for each of the n_post n_pre sub-LSTMs:
+        W_x splits in two, and each half meets its n messages only.
+        """
+        W_forward, W_backward = jnp.split(self.cell.W_x, 2, axis=1)
+        above = W_backward @ backward + self.cell.b[:, None]  # 4N post
+        heard = above[:, :, None] + (W_forward @ forward)[:, None, :]  # 4N post pre
+        for _ in range(self.micro_ticks):
+            own = self.cell.W_h @ h.reshape(len(h), -1)  # 4N post*pre
+            i, f, o, g = jnp.split(own.reshape(heard.shape) + heard, 4)
+            c = _sigmoid(f + KEEP) * c + _sigmoid(i + ADMIT) * jnp.tanh(g)  # Eq. (6)
+            h = _sigmoid(o) * jnp.tanh(c)
+        return h, c
+
+    def sent_forward(self, h: Float[Array, "N post pre"]) -> Float[Array, "M post"]:
+        """The messages into the next layer."""
+        return self._sent(h, self.C, self.b_C, 0)
+
+    def sent_backward(self, h: Float[Array, "N post pre"]) -> Float[Array, "M pre"]:
+        """The messages into the layer before."""
+        return self._sent(jnp.swapaxes(h, 1, 2), self.U, self.b_U, 1)
+
+    def _sent(self, h, C, b, way):
+        """Messages met over the last axis; linear ones meet before they are made."""
+        meet = {"mean": jnp.mean, "sum": jnp.sum}[self.aggregate]
+        if self.gain is None or self.offset is None:
+            senders = h.shape[2] if self.aggregate == "sum" else 1
+            return C @ meet(h, 2) + senders * b[:, None]
+        message = jnp.tensordot(C, h, 1) + b[:, None, None]
+        normal = jax.nn.standardize(message, axis=0, epsilon=1e-5)
+        gain, offset = self.gain[way], self.offset[way]
+        return meet(gain[:, None, None] * normal + offset[:, None, None], 2)
+
+    def message(self, *parts: Float[Array, "n"]) -> Float[Array, "M n"]:
+        """(part, part, 0, ...) for every neuron."""
+        silence = jnp.zeros((len(self.b_C) - len(parts), len(parts[0])))
+        return jnp.concatenate([jnp.stack(parts), silence])
+
+    def _told(self, state, *parts) -> VSMLState:
+        return state._replace(backward=(*state.backward[:-1], self.message(*parts)))
+
+
+def _sigmoid(x):
+    """The logistic function by the tanh that the candidates use: faster than by exp."""
+    return 0.5 + 0.5 * jnp.tanh(0.5 * x)
+
+
+def _drawn(key, shape):
+    """N(0, 1 / n) for the last axis of length n, cut at two deviations."""
+    return jax.random.truncated_normal(key, -2, 2, shape) / jnp.sqrt(shape[-1])
+
+
+def _averaged(state: Float[Array, "B N post pre"]) -> Float[Array, "B N post pre"]:
+    """The first half of the units as their mean over the batch."""
+    shared, own = jnp.split(state, 2, axis=1)
+    mean = jnp.mean(shared, axis=0, keepdims=True)
+    return jnp.concatenate([jnp.broadcast_to(mean, shared.shape), own], axis=1)
+
+
+def _refuse_other_than_chain(network: Network) -> None:
+    if len(network.sizes) < 2 or network != Network.chain(*network.sizes):
+        raise Refusal(
+            f"a grid stands between each layer and the next, got the edges "
+            f"{network.edges} over {len(network.sizes)} layers; take Network.chain"
+        )

@@ -1,0 +1,93 @@
+"""One search from several starts at once, of which the best goes on (004, C.4)."""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple, Self
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from plastica.learner import AbstractLearner
+from plastica.objective import AbstractObjective
+from plastica.search.population import Population
+from plastica.search.search import AbstractSearch, Metrics, SearchState
+
+MEMORY = 0.98  # of a run's recent loss, a generation
+
+
+class SideBySideState(NamedTuple):
+    """Every run's own state, and its recent training loss (infinite at first)."""
+
+    runs: tuple[SearchState, ...]
+    losses: Float[Array, "runs"]
+
+
+class SideBySide(AbstractSearch):
+    """The search `each`, from the experiment's learner and from each of `others`.
+
+    The runs live different worlds. When a stage of the experiment begins, all are set
+    to the one with the least recent training loss; the search stands for that one.
+    """
+
+    each: AbstractSearch
+    others: tuple[AbstractLearner, ...]
+    population: Population  # of each run
+
+    @classmethod
+    def of(cls, each: AbstractSearch, *others: AbstractLearner) -> Self:
+        """With the population of each run."""
+        return cls(each=each, others=others, population=each.population)
+
+    def with_population(self, population: Population) -> Self:
+        """The same, each run's members lived otherwise."""
+        each = self.each.with_population(population)
+        return replace(self, each=each, population=population)
+
+    @property
+    def members(self) -> int:
+        """Of all runs together."""
+        return self.each.members * (1 + len(self.others))
+
+    def init(
+        self, learner: AbstractLearner, objective: AbstractObjective, key: PRNGKeyArray
+    ) -> SideBySideState:
+        """Every run at its start."""
+        runs = tuple(
+            self.each.init(start, objective, jax.random.fold_in(key, i))
+            for i, start in enumerate((learner, *self.others))
+        )
+        return SideBySideState(runs, jnp.full(len(runs), jnp.inf))
+
+    def generation(
+        self, state: SideBySideState, objective: AbstractObjective, key: PRNGKeyArray
+    ) -> tuple[SideBySideState, Metrics]:
+        """A generation of every run; the metrics are means, but for the counts."""
+        lived = [
+            self.each.generation(run, objective, jax.random.fold_in(key, i))
+            for i, run in enumerate(state.runs)
+        ]
+        now = jnp.stack([jnp.asarray(metrics["train/loss"]) for _, metrics in lived])
+        before = jnp.where(jnp.isfinite(state.losses), state.losses, now)
+        recent = MEMORY * before + (1 - MEMORY) * now
+        losses = jnp.where(jnp.isfinite(now), recent, state.losses)
+        told = [metrics for _, metrics in lived]
+        finite = [float(loss) for loss in now if math.isfinite(loss)]
+        return SideBySideState(tuple(run for run, _ in lived), losses), {
+            "train/loss": sum(finite) / max(len(finite), 1) if finite else math.nan,
+            "train/best": jnp.min(losses),
+            "diverged": sum(int(metrics["diverged"]) for metrics in told),
+            "failed": all(bool(metrics["failed"]) for metrics in told),
+        }
+
+    def staged(self, state: SideBySideState) -> SideBySideState:
+        """All runs as the best one."""
+        best = int(jnp.argmin(state.losses))
+        return SideBySideState(
+            (state.runs[best],) * len(state.runs),
+            jnp.full_like(state.losses, state.losses[best]),
+        )
+
+    def best(self, state: SideBySideState) -> AbstractLearner:
+        """The best run's learner."""
+        return self.each.best(state.runs[int(jnp.argmin(state.losses))])

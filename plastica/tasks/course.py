@@ -1,0 +1,88 @@
+"""A course: lessons that are taught, then exams that are not."""
+
+import abc
+from typing import ClassVar, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Integer
+
+from plastica.errors import Refusal
+from plastica.learner import Feedback
+from plastica.network import Network
+from plastica.task import AbstractTask, Loss, World
+
+Label = Literal["one-hot", "signs"]
+
+
+class AbstractCourse(AbstractTask):
+    """Things to be told apart, `batch` of them at a tick, or one if that is None.
+
+    `lessons` ticks are taught; then come `exams` that are not. The answer is taken as
+    logits; the loss is its cross-entropy in nats, the mean over the exams, or over all
+    ticks if there are none. A world has a `tick`.
+    """
+
+    answers: eqx.AbstractVar[int]
+    batch: eqx.AbstractVar[int | None]
+    lessons: eqx.AbstractVar[int]
+    exams: eqx.AbstractVar[int]
+    label: eqx.AbstractVar[Label]
+    gives: ClassVar[frozenset[str]] = frozenset({"target"})
+
+    def __check_init__(self) -> None:
+        """Refuse a course without ticks or without anything in a batch."""
+        nothing = self.batch is not None and self.batch < 1
+        if self.lessons < 1 or self.exams < 0 or nothing:
+            raise Refusal(
+                "a course has a lesson at least and batches of one at least, got "
+                f"{self.lessons} lessons, {self.exams} exams, batches of {self.batch}"
+            )
+
+    @abc.abstractmethod
+    def shown(
+        self, world: World
+    ) -> tuple[Float[Array, "*batch in"], Integer[Array, "*batch"]]:
+        """What this tick shows, and the right answers."""
+
+    @property
+    def ticks(self) -> int:
+        """Lessons and exams."""
+        return self.lessons + self.exams
+
+    def network(self, *hidden: int) -> Network:
+        """A chain from what is shown over hidden layers to the answers."""
+        world = eqx.filter_eval_shape(self.init, jax.random.key(0))
+        x = eqx.filter_eval_shape(self.observe, world)
+        return Network.chain(x.shape[-1], *hidden, self.answers)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what is shown at a tick, without its own axes."""
+        return () if self.batch is None else (self.batch,)
+
+    def observe(self, world: World) -> Float[Array, "*batch in"]:
+        """What this tick shows."""
+        return self.shown(world)[0]
+
+    def respond(
+        self, world: World, y: Float[Array, "*batch answers"]
+    ) -> tuple[World, Feedback, Loss]:
+        """The right answers, and how far these were from them."""
+        right = jax.nn.one_hot(self.shown(world)[1], self.answers)
+        lesson = world.tick < self.lessons
+        judged = jnp.logical_not(lesson) if self.exams else jnp.bool_(True)
+        miss = jnp.argmax(y, -1) != jnp.argmax(right, -1)
+        loss = Loss(
+            value=jnp.mean(-jnp.sum(right * jax.nn.log_softmax(y), -1)),
+            weight=jnp.where(judged, 1.0 / (self.exams or self.ticks), 0.0),
+            miss=jnp.mean(miss.astype(y.dtype)),
+        )
+        feedback = Feedback(
+            target=right if self.label == "one-hot" else 2 * right - 1,
+            reward=-loss.value,
+            taught=lesson,
+            ended=world.tick == self.lessons - 1,
+        )
+        return world._replace(tick=world.tick + 1), feedback, loss

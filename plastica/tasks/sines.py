@@ -1,0 +1,114 @@
+"""Sines: some ticks are shown, the rest is to be predicted unseen (paper 002, 4.1)."""
+
+from typing import ClassVar, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from plastica.errors import Refusal
+from plastica.learner import Feedback
+from plastica.task import AbstractTask, Loss
+
+Counts = Literal["exam", "all"]
+First = Literal["zero", "last action"]
+
+
+class Waves(NamedTuple):
+    """One sine a dimension, the answer to be heard next, and the tick."""
+
+    amplitude: Float[Array, "dimensions"]
+    period: Float[Array, "dimensions"]
+    phase: Float[Array, "dimensions"]
+    heard: Float[Array, "dimensions"]
+    tick: Int[Array, ""]
+
+
+class Sines(AbstractTask):
+    """Amplitudes U(1, 3), periods U(10, 100), phases U(0, 2 pi), a sine a dimension.
+
+    For the first K = `shots` ticks the learner hears y_t and is taught y_{t+1}; then
+    comes the exam, in which it hears its own last answer instead. Minus the paper's
+    fitness, the mean square error over the exam, is the life's loss.
+
+    Departs from the paper, by default, as the authors' program does, whose numbers the
+    paper prints: N = `horizon` is the length of the exam (`counts="exam"`; in the
+    paper, "all" ticks), and the first tick of the exam hears zeros (`first="zero"`; in
+    the paper the "last action", the guess at y_K, which neither scores).
+    """
+
+    dimensions: int = eqx.field(static=True, default=1)
+    shots: int = eqx.field(static=True, default=10)
+    horizon: int = eqx.field(static=True, default=20)
+    counts: Counts = eqx.field(static=True, default="exam")
+    first: First = eqx.field(static=True, default="zero")
+    gives: ClassVar[frozenset[str]] = frozenset({"target"})
+
+    def __check_init__(self) -> None:
+        """Refuse what leaves nothing to hear or to predict."""
+        if self.dimensions < 1:
+            raise Refusal(f"sines have a dimension or more, got {self.dimensions}")
+        if self.shots < 1 or self.horizon < 1 or self.exam < 1:
+            raise Refusal(
+                f"sines are shown for K and asked for N ticks or more than one, got "
+                f"K = {self.shots} and N = {self.horizon}, counting {self.counts}; "
+                "take both from 1 on, and N above K where N counts all ticks"
+            )
+        if self.counts not in ("exam", "all") or self.first not in (
+            "zero",
+            "last action",
+        ):
+            raise Refusal(
+                '`counts` is "exam" or "all", and `first` "zero" or "last action", got '
+                f"{self.counts!r} and {self.first!r}"
+            )
+
+    @property
+    def exam(self) -> int:
+        """Ticks of the exam."""
+        return self.horizon - (self.shots if self.counts == "all" else 0)
+
+    @property
+    def ticks(self) -> int:
+        """Taught ticks and those of the exam."""
+        return self.shots + self.exam
+
+    def init(self, key: PRNGKeyArray) -> Waves:
+        """New waves."""
+        shape = (self.dimensions,)
+        keys = jax.random.split(key, 3)
+        return Waves(
+            amplitude=jax.random.uniform(keys[0], shape, minval=1.0, maxval=3.0),
+            period=jax.random.uniform(keys[1], shape, minval=10.0, maxval=100.0),
+            phase=jax.random.uniform(keys[2], shape, maxval=2 * jnp.pi),
+            heard=jnp.zeros(shape),
+            tick=jnp.zeros((), int),
+        )
+
+    def observe(self, world: Waves) -> Float[Array, "dimensions"]:
+        """The waves where they are shown, else the learner's own last answer."""
+        shown = world.tick < self.shots
+        return jnp.where(shown, self.waves(world, world.tick), world.heard)
+
+    def respond(
+        self, world: Waves, y: Float[Array, "dimensions"]
+    ) -> tuple[Waves, Feedback, Loss]:
+        """The squared error at the next tick's waves."""
+        target = self.waves(world, world.tick + 1)
+        taught = world.tick < self.shots
+        last = world.tick == self.shots - 1
+        error = jnp.mean(jnp.square(y - target))
+        loss = Loss(error, jnp.where(taught, 0.0, 1.0 / self.exam), error)
+        feedback = Feedback(
+            target=jnp.where(taught, target, 0.0),
+            reward=-error,
+            taught=taught,
+            ended=last,
+        )
+        heard = jnp.where(last, 0.0, y) if self.first == "zero" else y
+        return world._replace(heard=heard, tick=world.tick + 1), feedback, loss
+
+    def waves(self, world: Waves, tick: Int[Array, ""]) -> Float[Array, "dimensions"]:
+        """y_t = A sin(2 pi t / n + phase)."""
+        return world.amplitude * jnp.sin(2 * jnp.pi * tick / world.period + world.phase)

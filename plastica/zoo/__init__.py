@@ -1,0 +1,22 @@
+"""Rules that were found and are kept: each with a card that says how, and how good.
+
+`plastica.load("zoo:NAME")` and `plastica eval zoo:NAME` take them by name, too.
+"""
+
+from plastica import saving
+from plastica.learner import AbstractLearner
+
+
+def names() -> list[str]:
+    """The rules there are."""
+    return sorted(path.stem for path in saving.ZOO.glob("*.npz"))
+
+
+def load(name: str) -> AbstractLearner:
+    """A rule by name."""
+    return saving.load(f"zoo:{name}")
+
+
+def card(name: str) -> str:
+    """How a rule was made, and what it scores on data that nobody had seen."""
+    return saving.in_zoo(name).with_suffix(".md").read_text()

@@ -1,0 +1,179 @@
+"""What plastic networks have to show: read-outs, maps, tracks; their experiments."""
+
+import re
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import TypeCheckError
+
+from plastica.analysis import mapped, readout
+from plastica.baselines import MAML, Cell, PolicyMAML
+from plastica.errors import Refusal
+from plastica.exhibits import Driving, Foretelling
+from plastica.exhibits.driving import Wanderer, animated
+from plastica.experiments import methods, plastic_rnn
+from plastica.learner import flatten
+from plastica.lifetime import check
+from plastica.rules import PlasticMLP, PlasticRNN
+from plastica.tasks import Robot, Sines
+from tests.rules.test_plastic_rnn import CORES, drawn, layers
+
+KEY = jax.random.key(0)
+
+
+def test_a_readout_finds_what_is_there_and_nothing_where_nothing_is(rng):
+    hidden = rng.normal(size=(400, 2))
+    told = np.concatenate(
+        [hidden @ rng.normal(size=(2, 5)), rng.normal(size=(400, 9))], 1
+    )
+    assert readout(told, hidden) > 0.95
+    assert readout(rng.normal(size=(400, 9)), hidden) < 0.1
+    assert readout(np.ones((400, 3)), hidden) == 0
+
+
+def test_a_map_keeps_neighbours_together(rng):
+    two = np.repeat([[0.0] * 5, [9.0] * 5], 20, axis=0) + rng.normal(size=(40, 5)) / 10
+    plane = mapped(two)
+    near = np.linalg.norm(plane[:20] - plane[:20].mean(0), axis=1).max()
+    assert near < np.linalg.norm(plane[:20].mean(0) - plane[20:].mean(0))
+
+
+@lru_cache
+def shown(kind):
+    """The table and the panels of a small network."""
+    if kind == "sines":
+        learner = drawn(layers(CORES["EPRNN"](KEY), 1, 1))
+        exhibit = Foretelling(Sines(1, shots=4, horizon=6), lives=40)
+    else:
+        learner = drawn(layers(CORES["EPRNN"](KEY), 3, 2))
+        exhibit = Driving(Robot(0.05, 2, longest=6), lives=40)
+    return exhibit.table([("it", learner)], KEY), exhibit.panels(learner, KEY)
+
+
+def test_a_table_of_sines_has_the_loss_and_what_is_remembered():
+    table, panels = shown("sines")
+    heads = [
+        f"R2 of {what} from {part}" for part in "Wh" for what in ("A", "n", "phase")
+    ]
+    assert set(table.columns) == {"mean square error", *heads}
+    rows = dict(table.rows)
+    assert rows["zero"][0].mean == pytest.approx(13 / 6)
+    assert np.isfinite(rows["it"][0].error) and np.isnan(rows["zero"][1].mean)
+    assert [panel.title for panel in panels] == [
+        "Waves foretold",
+        "Where plastic weights go",
+        "Where activations go",
+    ]
+
+
+def test_a_table_of_drives_has_turning_and_the_random_controller():
+    table, panels = shown("robot")
+    rows = dict(table.rows)
+    assert table.columns[:2] == ("summed distance", "turning")
+    assert rows["it"][1].mean > 0
+    still = rows["still"][0].mean / 6
+    goals = np.random.default_rng(0).uniform(-0.5, 0.5, (200_000, 2))
+    assert still == pytest.approx(np.mean(np.linalg.norm(goals, axis=1)), rel=0.01)
+    assert rows["random"][0].mean == pytest.approx(6 * still, rel=0.2)
+    assert panels[1].title == "The drive" and "<script>" in panels[1].html
+
+
+def test_the_animation_is_the_track_with_y_upwards():
+    track = np.array([[0.0, 0.0, 0.0], [0.05, 0.1, 1.0]])
+    html = animated(track)
+    assert 'points="0.0000,-0.0000 0.0500,-0.1000"' in html
+    assert "const places=[[0.0, 0.0, 0.0], [0.05, 0.1, 1.0]]" in html
+    assert not re.search(r"(src|href)=", html)  # it needs nothing else
+
+
+def test_a_wanderer_s_speeds_are_uniform_and_its_own():
+    who = Wanderer()
+    check(who, Robot())
+    state, speeds = who.init(KEY, jnp.zeros(3)), []
+    for _ in range(200):
+        state, y = who.predict(state, jnp.zeros(3))
+        speeds.append(y)
+    assert np.abs(speeds).max() <= 1 and np.std(speeds) == pytest.approx(
+        3**-0.5, rel=0.1
+    )
+    assert len(np.unique(speeds)) == 400
+
+
+def test_every_method_has_its_experiment():
+    cores = {
+        "eprnn": (PlasticRNN, 37_313),
+        "eprnn-without-m": (PlasticRNN, 37_313 - 2 * 64**2 - 64),
+        "epmlp": (PlasticMLP, 37_313 - 64**2 * 2 - 64),
+        "epmlp-random": (PlasticMLP, 37_313 - 64**2 * 3 - 64),
+        "rnn": (Cell, 4_353 + 2 * 64**2 + 64),
+        "lstm": (Cell, 4_353 + 4 * (2 * 64**2 + 64)),
+    }
+    for method, (core, size) in cores.items():
+        learner = plastic_rnn.foretell(method=method).learner
+        assert isinstance(learner.core, core)
+        assert flatten(learner)[0].size == size, method
+    assert isinstance(plastic_rnn.foretell(method="maml").learner, MAML)
+    for method, rollouts in {"maml-zero-shot": 1, "maml-one-rollout": 2}.items():
+        experiment = plastic_rnn.drive(method=method)
+        assert isinstance(experiment.learner, PolicyMAML)
+        assert experiment.exhibit.task.rollouts == rollouts
+    assert flatten(plastic_rnn.drive().learner)[0].size == 41_666
+
+
+def test_the_paper_s_own_words_can_be_followed():
+    paper = plastic_rnn.foretell(said="paper", search="paper")
+    assert paper.learner.core.plastic == "always" and paper.learner.core.passes == "m h"
+    assert paper.exhibit.task == Sines(1, 10, 20, "all", "last action")
+    assert plastic_rnn.drive(said="paper").exhibit.task == Robot(0.05, 1, 100)
+    program = plastic_rnn.foretell()
+    search = program.search
+    assert (search.elite, search.members, search.penalty) == (16, 398, 1e-6)
+    sigma = search.init(program.learner, program.objective, KEY).sigma
+    assert np.sum(np.isclose(sigma, 0.001)) == 4  # A, B, C and D
+    assert np.sum(np.isclose(sigma, 0.01)) == len(sigma) - 4
+
+
+@pytest.mark.parametrize("what", ["method", "search"])
+def test_an_unknown_method_or_search_is_refused(what):
+    with pytest.raises((Refusal, TypeCheckError)):  # the annotation refuses first
+        plastic_rnn.foretell(**{what: "magic"})
+    unchecked = {
+        "method": lambda: methods.core_of("magic", KEY, 3, "paper"),
+        "search": lambda: methods.search("magic", 8),
+    }
+    with pytest.raises(Refusal, match=f"no {what} 'magic'"):
+        unchecked[what]()
+
+
+def record(method, curve, **arguments):
+    columns = ["loss", "R2 of n from W"]
+    scores = {"columns": columns, "rows": {"this rule": [{"mean": 1.0}, {"mean": 0.5}]}}
+    told = {"method": method, **arguments}
+    return {"source": {"arguments": told}, "seed": 0, "curve": curve, "scores": scores}
+
+
+def test_tables_summarise_the_three_best_of_the_last_ten():
+    curve = [[0, 0.0]] + [[100 * i, 1.0 + i / 10] for i in range(1, 11)]
+    assert plastic_rnn.meta_test(record("rnn", curve)) == pytest.approx(1.2)
+    records = [
+        record(method, curve, dimensions=1, shots=K, horizon=2 * K)
+        for method in ("eprnn", "rnn")
+        for K in (10, 25)
+    ]
+    for figure in (plastic_rnn.table2, plastic_rnn.figure4, plastic_rnn.figure5):
+        table, _ = figure().draw(records)
+        assert len(table.rows) == 2
+    table, _ = plastic_rnn.table2().draw(records)
+    assert dict(table.rows)["rnn"] == ("-1.200 ± 0.000 (1)",) * 2
+
+
+@pytest.mark.parametrize("scale", ["laptop", "paper"])
+def test_figures_ask_for_experiments_that_there_are(scale):
+    for name in ("table2", "table3", "figure4", "figure5", "figure8", "figure9"):
+        sweep = getattr(plastic_rnn, name)(scale=scale)
+        assert len({run.name for run in sweep.runs}) == len(sweep.runs)
+        for run in sweep.runs[:: max(len(sweep.runs) // 3, 1)]:
+            getattr(plastic_rnn, run.experiment.split(".")[1])(**run.arguments)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the public names, in reading order
     from plastica.rules import BLUR as BLUR
     from plastica.rules import PMLPHebb as PMLPHebb
     from plastica.rules import VSML as VSML
+    from plastica.rules import VectorNeuron as VectorNeuron
     from plastica.rules import Variant as Variant
     from plastica.baselines import GradientDescent as GradientDescent
     from plastica.tasks import Classification as Classification
@@ -34,6 +35,8 @@ if TYPE_CHECKING:  # the public names, in reading order
     from plastica.baselines import Cell as Cell
     from plastica.baselines import PolicyMAML as PolicyMAML
     from plastica.baselines import Recurrent as Recurrent
+    from plastica.tasks import FreshLives as FreshLives
+    from plastica.tasks import RememberPast as RememberPast
     from plastica.tasks import Robot as Robot
     from plastica.tasks import Sines as Sines
     from plastica.tasks import Text as Text
@@ -67,10 +70,13 @@ _WHERE = {  # imported when first asked for, so that `plastica --help` answers a
     "objective": ["AbstractObjective", "Lifetime"],
     "rules": [
         *("BLUR", "VSML", "Layers", "PMLPHebb"),
-        *("PlasticMLP", "PlasticRNN", "Variant"),
+        *("PlasticMLP", "PlasticRNN", "Variant", "VectorNeuron"),
     ],
     "baselines": ["MAML", "Cell", "GradientDescent", "PolicyMAML", "Recurrent"],
-    "tasks": ["Classification", "Robot", "Sines", "Text", "Toy"],
+    "tasks": [
+        *("Classification", "FreshLives", "RememberPast"),
+        *("Robot", "Sines", "Text", "Toy"),
+    ],
     "search": [
         *("CMAES", "SNES", "MetaGradient", "OpenAIES"),
         *("Population", "SideBySide", "optimiser"),

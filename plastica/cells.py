@@ -1,6 +1,7 @@
 """One neuron's or synapse's update, or one layer's, as a small network: no batch."""
 
-from typing import Literal, Self
+from itertools import accumulate
+from typing import Literal, Self, get_args
 
 import equinox as eqx
 import jax
@@ -11,12 +12,21 @@ from plastica.errors import Refusal
 
 Fed = Literal["side by side", "product", "both"]
 FEATURES = {"side by side": 2, "product": 1, "both": 3}
+Role = Literal["neuron", "synapse"]
+OP = Literal["MLP", "MLP-tanh", "LSTM", "LSTM-sigma", "LSTM-id", "GATED"]
+Part = Float[Array, "..."]  # (*where, numbers); 1 in `where` is the same for all there
+Parts = tuple[Part, ...]
 Activation = Literal["linear", "tanh", "relu", "sigmoid"]
 ACTIVATIONS = {
     "linear": lambda x: x,
     "tanh": jnp.tanh,
     "relu": jax.nn.relu,
     "sigmoid": jax.nn.sigmoid,
+}
+SEEN: dict[str, Activation] = {
+    "LSTM": "tanh",
+    "LSTM-sigma": "sigmoid",
+    "LSTM-id": "linear",
 }
 
 
@@ -73,10 +83,22 @@ class MLP(eqx.Module):
         """Numbers put out."""
         return self.b2.shape[0]
 
+    @classmethod
+    def random(cls, key: PRNGKeyArray, inputs: int, hidden: int, outputs: int) -> Self:
+        """Weights N(0, 1 / fan in), biases zero, tanh."""
+        key_in, key_out = jax.random.split(key)
+        into = jax.random.normal(key_in, (hidden, inputs)) / jnp.sqrt(inputs)
+        out = jax.random.normal(key_out, (outputs, hidden)) / jnp.sqrt(hidden)
+        return cls(into, jnp.zeros(hidden), out, jnp.zeros(outputs))
+
     def __call__(self, a: Float[Array, "inputs"]) -> Float[Array, "outputs"]:
         """The new state of one neuron, from all that it hears."""
-        f = {"tanh": jnp.tanh, "relu": jax.nn.relu}[self.f]
-        return self.W2 @ f(self.W1 @ a + self.b1) + self.b2
+        return self.W2 @ ACTIVATIONS[self.f](self.W1 @ a + self.b1) + self.b2
+
+    def of(self, parts: Parts) -> Part:
+        """The same of many at once, whose inputs are parts side by side."""
+        hidden = ACTIVATIONS[self.f](affine(self.W1, parts, self.b1))
+        return affine(self.W2, (hidden,), self.b2)
 
 
 class Dense(eqx.Module):
@@ -142,10 +164,14 @@ class LSTM(eqx.Module):
     ) -> tuple[Float[Array, "units"], Float[Array, "units"]]:
         """The next hidden state and cell."""
         h, c = memory
-        gates = self.W_x @ x + self.W_h @ h + self.b
-        i, f, o, g = jnp.split(gates, 4)
-        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        return jax.nn.sigmoid(o) * jnp.tanh(c), c
+        return opened(self.W_x @ x + self.W_h @ h + self.b, c, "tanh")
+
+
+def opened(gates: Part, c: Part, seen: str) -> tuple[Part, Part]:
+    """An LSTM's next hidden state and cell; `seen` is how the cell is squashed."""
+    i, f, o, g = jnp.split(gates, 4, axis=-1)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * ACTIVATIONS[seen](c), c
 
 
 class RNN(eqx.Module):
@@ -267,6 +293,81 @@ class Synapse(eqx.Module):
         }[self.fed]
         new = self.update(jnp.concatenate([w, features]))
         return new if self.replaces else w + new
+
+
+def affine(W: Float[Array, "outputs inputs"], parts: Parts, b: Part) -> Part:
+    """W times the parts side by side, plus b, for all synapses or neurons at once.
+
+    Each part is multiplied as it is and then broadcast: what many synapses are told of
+    one neuron is multiplied once a neuron.
+    """
+    ends = list(accumulate(part.shape[-1] for part in parts))
+    blocks = jnp.split(W, ends[:-1], axis=1)
+    products = [part @ M.T for part, M in zip(parts, blocks, strict=True)]
+    return sum(products[1:], products[0]) + jnp.expand_dims(
+        b, range(products[0].ndim - 1)
+    )
+
+
+class Feedforward(eqx.Module):
+    """OP(s, x) = MLP([s, x]), squashed at the output (001, section 6)."""
+
+    mlp: MLP
+    squash: Activation = eqx.field(static=True)
+
+    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
+        """The next states of many neurons or synapses at once."""
+        return ACTIVATIONS[self.squash](self.mlp.of((s, *x)))
+
+
+class Halved(eqx.Module):
+    """OP(s, x) by an LSTM: s is its hidden state, then its cell (001, section 6)."""
+
+    cell: LSTM
+    seen: Activation = eqx.field(static=True)
+
+    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
+        """The next states of many neurons or synapses at once."""
+        h, c = jnp.split(s, 2, axis=-1)
+        W = jnp.concatenate([self.cell.W_h, self.cell.W_x], axis=1)
+        return jnp.concatenate(
+            opened(affine(W, (h, *x), self.cell.b), c, self.seen), -1
+        )
+
+
+class Gated(eqx.Module):
+    """OP(s, x) that moves s towards a new value through a gate (001, Eq. 10 to 13)."""
+
+    mlp: MLP
+
+    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
+        """The next states of many at once; synapses are `drawn` to h_i h_j^1 too."""
+        a, b = jnp.split(self.mlp.of((s, *x)), 2, axis=-1)  # Eq. (10)
+        g = jax.nn.sigmoid(a)  # Eq. (11)
+        r = jnp.tanh(b)  # Eq. (12)
+        return (1 - g) * s + g * (r + drawn)  # Eq. (13)
+
+
+def op(
+    key: PRNGKeyArray, name: OP, role: Role, sizes: tuple[int, int, int]
+) -> Feedforward | Halved | Gated:
+    """An OP of 001 by its name, drawn; `sizes`: of the state, x, and hidden layer."""
+    state, inputs, hidden = sizes
+    if name not in get_args(OP):
+        raise Refusal(f"there is no OP {name!r}; there are {', '.join(get_args(OP))}")
+    if state < 2 or (name in SEEN and state % 2):
+        raise Refusal(
+            f"{name} wants a state of two numbers or more, an even number if an LSTM "
+            f"is to halve it; got {state}, take {max(state + state % 2, 2)}"
+        )
+    if name in SEEN:
+        return Halved(LSTM.random(key, inputs, state // 2), SEEN[name])
+    if name == "GATED":
+        return Gated(MLP.random(key, state + inputs, hidden, 2 * state))
+    mlp = MLP.random(key, state + inputs, hidden, state)
+    if name == "MLP-tanh":
+        return Feedforward(mlp, "tanh")
+    return Feedforward(mlp, "sigmoid" if role == "neuron" else "linear")
 
 
 def _drawn(key, post: int, pre: int, scale: float | None) -> Float[Array, "post pre"]:

@@ -46,6 +46,14 @@ class Network:
         return cls(tuple(sizes), tuple(sorted(both_ways + itself)))
 
     @classmethod
+    def full(cls, *sizes: int) -> "Network":
+        """All layers joined to all layers, themselves included (001, 6)."""
+        layers = range(len(sizes))
+        return cls(
+            tuple(sizes), tuple((post, pre) for post in layers for pre in layers)
+        )
+
+    @classmethod
     def chain(cls, *sizes: int) -> "Network":
         """Each layer joined to the next one only."""
         return cls(tuple(sizes), tuple((l + 1, l) for l in range(len(sizes) - 1)))

@@ -169,7 +169,7 @@ def _in_file(name: str, wanted: str | None) -> Source:
 
 
 def _nearest(name: str, known: Any) -> str:
-    near = get_close_matches(name, list(known), n=3, cutoff=0.4) or list(known)
+    near = get_close_matches(name, list(known), n=3, cutoff=0.4) or list(known)[:5]
     return f"did you mean {', '.join(near)}?" if near else "there is none"
 
 

@@ -1,6 +1,7 @@
 """Many runs that make a figure or a table: one after another, resumable run by run."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -108,6 +109,7 @@ def record(place: Path) -> Record:
     config, rows = folder.config(), folder.rows()
     curve = [(r["generation"], r["eval/loss"]) for r in rows if "eval/loss" in r]
     step = max(len(curve) // CURVE_POINTS, 1)
+    losses = [row.get("train/loss") for row in rows[1:]]
     told = ("source", "seed", "members", "data", "versions", "commit", "started")
     machine = {
         name: config.get(name) for name in ("processor", "cores", "devices", "x64")
@@ -119,6 +121,8 @@ def record(place: Path) -> Record:
         "engine": config.get("engine"),
         "machine": machine,
         "curve": [[g, _rounded(loss)] for g, loss in [*curve[:-1:step], curve[-1]]],
+        "living": _stretches(losses),
+        "theta": sum(math.prod(shape) for shape in config["theta"].values()),
         "scores": read_json(place / "scores.json"),
     }
 
@@ -169,6 +173,17 @@ def _in_process(run: Planned, place: Path) -> int:
         command = [sys.executable, "-m", "plastica", *words]
         status = subprocess.run(command, stdout=log, stderr=log, env=os.environ)
     return status.returncode
+
+
+def _stretches(losses: Sequence[float | None]) -> list[list]:
+    """Training losses in stretches of a life: its last generation, and the mean."""
+    step = -(-len(losses) // CURVE_POINTS) or 1
+    means = []
+    for start in range(0, len(losses), step):
+        stretch = [x for x in losses[start : start + step] if x is not None]
+        mean = sum(stretch) / len(stretch) if stretch else None
+        means.append([min(start + step, len(losses)), _rounded(mean)])
+    return means
 
 
 def _rounded(loss: float | None) -> float | None:

@@ -22,7 +22,16 @@ from plastica.cells import LSTM, Dense
 from plastica.learner import flatten, names, theta
 from plastica.lifetime import birth, live, total
 from plastica.network import Network
-from plastica.rules import BLUR, VSML, Layers, PlasticMLP, PlasticRNN, PMLPHebb
+from plastica.rules import (
+    BLUR,
+    VSML,
+    Layers,
+    PlasticMLP,
+    PlasticRNN,
+    PMLPHebb,
+    VectorNeuron,
+)
+from plastica.rules.vector_neuron import Kinds
 from plastica.tasks import Text
 
 K, UNITS = 4, 3
@@ -32,6 +41,11 @@ def pmlp_hebb(readout):
     network = Network.layered(K, UNITS, K)
     rule = PMLPHebb.random(jax.random.key(8), network, scale=0.1)  # lively, not wild
     return PMLPHebb(layers=rule.layers, network=network, readout=readout)
+
+
+def vector_neuron(neuron, synapse):
+    kinds = Kinds(neuron, synapse, state=4, hidden=5, embedding=2)
+    return VectorNeuron.random(jax.random.key(0), Network.full(K, UNITS), kinds)
 
 
 def blur():
@@ -82,6 +96,7 @@ LEARNERS = {
         method: partial(GradientDescent.at, 0.1, Network.chain(K, UNITS, K), method)
         for method in ("sgd", "momentum", "adam")
     },
+    "VectorNeuron": partial(vector_neuron, "LSTM", "GATED"),
     **{
         f"{kind}, told {told}": partial(recurrent, kind, told)
         for kind in ("lstm", "rnn")
@@ -176,6 +191,20 @@ THETA = {
     "BLUR": {name: () for name in ("f", "eta", "f_tilde", "eta_tilde")}
     | {name: (2, 2) for name in ("nu", "mu", "nu_tilde", "mu_tilde")},
     **{method: {"log_rate": ()} for method in ("sgd", "momentum", "adam")},
+    "VectorNeuron": {
+        "synapse.mlp.W1": (5, 24),
+        "synapse.mlp.b1": (5,),
+        "synapse.mlp.W2": (8, 5),
+        "synapse.mlp.b2": (8,),
+        "neuron.cell.W_x": (8, 6),
+        "neuron.cell.W_h": (8, 2),
+        "neuron.cell.b": (8,),
+        "answer.W1": (5, 10),
+        "answer.b1": (5,),
+        "answer.W2": (4, 5),
+        "answer.b2": (4,),
+        "tau": (2, 2),
+    },
     "lstm, told nothing": cell(4, K),
     "lstm, told target": cell(4, 2 * K),
     "lstm, told error": cell(4, 2 * K),

@@ -151,3 +151,20 @@ def test_a_death_while_a_checkpoint_is_written_changes_nothing(whole, tmp_path):
 def test_a_death_in_any_write_changes_nothing(whole, tmp_path):
     deaths = [f"{call}:{n}" for n in (1, 3, 4, 9, 16) for call in ("fsync", "replace")]
     assert_lives_through_deaths(tmp_path / "run", whole, deaths)
+
+
+@pytest.mark.slow
+def test_kills_in_the_middle_of_a_life_that_goes_on_change_nothing(tmp_path):
+    """The life of a vector neuron is in the checkpoint; no generation ends it."""
+    knobs = ["--window=2", "--hidden=0", "--state=2", "--ticks=8000", "--devices=1"]
+    train = "train", "learning_to_remember.remember", *knobs, "--out"
+    assert ended(started(*train, tmp_path / "whole"))[0] == 0
+    process = started(*train, tmp_path / "killed")
+    for generation in (11, 25):
+        stopped(process, tmp_path / "killed", generation, signal.SIGKILL)
+        assert ended(process)[0] == -signal.SIGKILL
+        process = started("resume", tmp_path / "killed")
+    assert ended(process)[0] == 0
+    assert_same_run(tmp_path / "killed", tmp_path / "whole")
+    (ticks,) = last_state(tmp_path / "whole")[0]["carry.place.tick"]
+    assert ticks == 8_000

@@ -49,6 +49,8 @@ Transposed = Annotated[bool, arg(help="weights are used transposed too")]
 OneComponent = Annotated[
     bool, arg(help="one component of a neuron's state for all four purposes")
 ]
+Delay = Annotated[int, arg(help="how far back beyond a window is asked, P")]
+Window = Annotated[int, arg(help="symbols of a window and of a snippet, T")]
 Members = Annotated[int, arg(help="members of a generation")]
 Generations = Annotated[int, arg(help="generations to search")]
 Lives = Annotated[int, arg(help="lives of every member in a generation")]

@@ -11,10 +11,11 @@ from plastica.data import load
 from plastica.errors import Refusal
 from plastica.experiment import Experiment
 from plastica.experiments import knobs
+from plastica.experiments.learning_to_remember import Past
 from plastica.experiments.passages import Passages
 from plastica.learner import AbstractLearner
 from plastica.network import Network
-from plastica.rules import VSML, Layers, PlasticRNN, PMLPHebb
+from plastica.rules import VSML, Layers, PlasticRNN, PMLPHebb, VectorNeuron
 from plastica.search import (
     CMAES,
     SNES,
@@ -25,8 +26,8 @@ from plastica.search import (
     optimiser,
 )
 
-RuleName = Literal["pmlp_hebb", "plastic_rnn", "vsml", "lstm", "rnn"]
-TaskName = Literal["memorise", "predict"]
+RuleName = Literal["pmlp_hebb", "plastic_rnn", "vsml", "vector_neuron", "lstm", "rnn"]
+TaskName = Literal["memorise", "predict", "remember"]
 SearchName = Literal["snes", "openai_es", "cma_es", "gradient"]
 READINGS = {"memorise": 2, "predict": 1}
 
@@ -40,6 +41,7 @@ def meet(
     length: knobs.Length = 30,
     hidden: knobs.Units = 20,
     told: knobs.Told = "nothing",
+    delay: knobs.Delay = 10,
     sigma: Annotated[float, arg(help="deviation of the noise, or the first one")] = 0.1,
     rate: knobs.Rate = 1e-2,
     clip: knobs.Clip = 1.0,
@@ -54,8 +56,11 @@ def meet(
     corpus = load(text)
     learner = _learner(rule, search, corpus.alphabet.size, hidden, told, seed)
     members = Population(population, engine=engine)
-    passages = Passages(corpus, length, READINGS[task], lives)
     found = _search(search, members, sigma, rate, clip)
+    if task == "remember":  # lives that go on; under evolution, every member its own
+        past = Past.of(corpus, delay, lives=lives)
+        return past.experiment(learner, found, generations, every, seed)
+    passages = Passages(corpus, length, READINGS[task], lives)
     return passages.experiment(learner, found, generations, every, seed)
 
 
@@ -72,6 +77,9 @@ def _learner(rule, search, symbols, hidden, told, seed) -> AbstractLearner:
         ),
         "plastic_rnn": lambda: _layers(key, *sizes),
         "vsml": lambda: VSML.random(key, Network.chain(symbols, symbols)),
+        "vector_neuron": lambda: VectorNeuron.random(
+            key, Network.full(symbols, hidden)
+        ),
         "lstm": lambda: Recurrent.lstm(key, *sizes, told),
         "rnn": lambda: Recurrent.rnn(key, *sizes, told),
     }

@@ -1,13 +1,15 @@
 """Meta-gradients: back-propagation through whole lives (000, section 3)."""
 
+from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, flatten
 from plastica.objective import AbstractObjective, Carry
 from plastica.search.population import Population
@@ -26,14 +28,27 @@ class MetaGradientState(NamedTuple):
 class MetaGradient(AbstractSearch):
     """Descends the gradient of the objective with respect to theta.
 
-    A step whose loss or gradient is not finite is skipped and counted; after
-    `patience` of them in a row the search has failed. Clip the gradient in the
-    optimiser: `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3))`.
+    A generation is `updates` steps of the optimiser in one compiled loop, and its
+    metrics are their means. A step whose loss or gradient is not finite leaves theta
+    and is counted, while lives go on; after `patience` of them in a row the search has
+    failed. Clip the gradient in the optimiser:
+    `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3))`.
     """
 
     optimiser: optax.GradientTransformation = eqx.field(static=True)
     patience: int = 20
     population: Population = Population(1)
+    updates: int = eqx.field(static=True, default=1)
+
+    @property
+    def members(self) -> int:
+        """Every step lives its own learner."""
+        return self.updates
+
+    def __check_init__(self) -> None:
+        """Refuse a generation without a step."""
+        if self.updates < 1:
+            raise Refusal(f"a generation has at least one update, got {self.updates}")
 
     def init(
         self, learner: AbstractLearner, objective: AbstractObjective, key: PRNGKeyArray
@@ -47,32 +62,44 @@ class MetaGradient(AbstractSearch):
     def generation(
         self, state: MetaGradientState, objective: AbstractObjective, key: PRNGKeyArray
     ) -> tuple[MetaGradientState, Metrics]:
-        """One step of the optimiser."""
+        """So many steps of the optimiser."""
         vector, learner_of = flatten(state.learner)
 
-        def judged(vector):
-            return objective(learner_of(vector), state.carry, key)
+        def step(going, number):
+            vector, optimiser, skipped, lives = going
+            own = jax.random.fold_in(key, number)
 
-        (loss, carry), gradient = jax.value_and_grad(judged, has_aux=True)(vector)
-        norm = jnp.linalg.norm(gradient)
-        finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-        step, optimiser = self.optimiser.update(gradient, state.optimiser, vector)
-        vector = optax.apply_updates(vector, step)
-        skipped = jnp.where(finite, 0, state.skipped + 1)
-        moved = MetaGradientState(learner_of(vector), optimiser, skipped, carry)
-        stayed = state._replace(skipped=skipped)
-        state = jax.tree.map(
-            lambda new, old: jnp.where(finite, new, old) if eqx.is_array(new) else new,
-            moved,
-            stayed,
+            def judged(vector):
+                return objective(learner_of(vector), lives, own)
+
+            (loss, lives), gradient = jax.value_and_grad(judged, has_aux=True)(vector)
+            norm = jnp.linalg.norm(gradient)
+            finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+            change, after = self.optimiser.update(gradient, optimiser, vector)
+            moved = optax.apply_updates(vector, change), after
+            vector, optimiser = jax.tree.map(
+                partial(jnp.where, finite), moved, (vector, optimiser)
+            )
+            skipped = jnp.where(finite, 0, skipped + 1)
+            return (vector, optimiser, skipped, lives), (loss, norm, finite, skipped)
+
+        going = vector, state.optimiser, state.skipped, state.carry
+        going, (loss, norm, finite, skipped) = jax.lax.scan(
+            step, going, jnp.arange(self.updates)
         )
-        return state, {
-            "train/loss": loss,
-            "diverged": jnp.where(finite, 0, 1),
-            "failed": skipped >= self.patience,
-            "gradient": norm,
+        vector, *rest = going
+        return MetaGradientState(learner_of(vector), *rest), {
+            "train/loss": _mean(loss),
+            "diverged": jnp.sum(~finite),
+            "failed": jnp.any(skipped >= self.patience),
+            "gradient": _mean(norm),
         }
 
     def best(self, state: MetaGradientState) -> AbstractLearner:
         """The learner itself."""
         return state.learner
+
+
+def _mean(of: Float[Array, "updates"]) -> Float[Array, ""]:
+    """Over what is finite; NaN if nothing is."""
+    return jnp.nanmean(jnp.where(jnp.isfinite(of), of, jnp.nan))

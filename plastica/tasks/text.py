@@ -60,6 +60,11 @@ class Text(AbstractTask):
         return cls.of(corpus, part, length, readings=1)
 
     @classmethod
+    def whole(cls, corpus: Corpus, part: str) -> Self:
+        """All of a part of a corpus, from its beginning."""
+        return cls.of(corpus, part, len(corpus.part(part)), readings=1)
+
+    @classmethod
     def of(cls, corpus: Corpus, part: str, length: int, readings: int) -> Self:
         """Passages of the "training", "validation" or "test" part of a corpus."""
         text = jnp.asarray(corpus.part(part))

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+from plastica.errors import Refusal
 from plastica.search import MetaGradient, optimiser
 from tests.search.points import Counted, Point, bowl, gone, height, origin, same
 
@@ -31,6 +32,29 @@ def test_a_step_is_that_of_the_optimiser_after_clipping():
 
 def test_lives_go_on_from_step_to_step():
     assert gone(MetaGradient(optimiser()), 3, bowl(kind=Counted))[0].carry == 3
+
+
+def test_a_generation_of_many_updates_is_as_many_generations_of_one():
+    at_once, (metrics,) = gone(MetaGradient(optimiser(), updates=6), 1)
+    one_by_one, each = gone(MetaGradient(optimiser()), 6)
+    np.testing.assert_allclose(at_once.learner.at, one_by_one.learner.at, rtol=1e-6)
+    losses = [one["train/loss"] for one in each]
+    np.testing.assert_allclose(metrics["train/loss"], np.mean(losses), rtol=1e-6)
+    assert (
+        gone(MetaGradient(optimiser(), updates=6), 1, bowl(kind=Counted))[0].carry == 6
+    )
+    assert MetaGradient(optimiser(), updates=6).members == 6
+    with pytest.raises(Refusal, match="at least one update, got 0"):
+        MetaGradient(optimiser(), updates=0)
+
+
+def test_patience_is_counted_within_a_generation_too():
+    lost = Point(jnp.full(10, 2.0))
+    for updates, failed in ((2, False), (3, True)):
+        search = MetaGradient(optax.adam(0.1), patience=3, updates=updates)
+        _, (metrics,) = gone(search, 1, bowl(wall=1.0), lost)
+        assert metrics["diverged"] == updates and metrics["failed"] == failed
+        assert np.isnan(metrics["train/loss"])
 
 
 def test_a_step_that_is_not_finite_is_skipped_and_counted():

@@ -1,0 +1,276 @@
+"""Finding online neural update rules by learning to remember (paper 001)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Annotated, Self, get_args
+
+import jax
+import numpy as np
+from tyro.conf import arg
+
+from plastica.baselines import Recurrent
+from plastica.cells import OP
+from plastica.data import Corpus, load
+from plastica.exhibit import Panel, Table
+from plastica.exhibits import Remembering
+from plastica.experiment import Experiment
+from plastica.experiments import knobs
+from plastica.experiments.figures import Scale, alike, final, named
+from plastica.learner import AbstractLearner
+from plastica.network import Network
+from plastica.plots import COLOURS, new_figure, svg
+from plastica.rules import VectorNeuron
+from plastica.rules.vector_neuron import Effect, Kinds
+from plastica.search import MetaGradient, optimiser
+from plastica.search.search import AbstractSearch
+from plastica.sweep import Planned, Record, Sweep, grid
+from plastica.tasks import FreshLives, RememberPast, Text
+from plastica.tasks.remember import Counted, Memory
+
+EVALUATED = 8  # lives of every evaluation, always the same
+UPDATES = 100  # between reports
+Ticks = Annotated[int, arg(help="ticks of a life, replays not counted")]
+Hidden = Annotated[int, arg(help="neurons of the hidden layer, 0 for none")]
+Neuron = Annotated[OP, arg(help="how neurons are renewed")]
+Synapse = Annotated[OP, arg(help="how synapses are renewed")]
+Embedding = Annotated[int, arg(help="numbers in the embedding of a layer")]
+Sends = Annotated[
+    Effect, arg(help="what a synapse sends: weight times activation, or an OP's output")
+]
+OneComponent = Annotated[bool, arg(help="of a body, for all purposes")]
+SelfConnections = Annotated[bool, arg(help="of the input layer")]
+Present = Annotated[float, arg(help="weight of the current window's own loss")]
+CountedFrom = Annotated[Counted, arg(help="how the delay is counted")]
+Held = Annotated[Memory, arg(help="activations at a replay; an LSTM's are all it has")]
+Lives = Annotated[int, arg(help="independent lives side by side")]
+
+
+@dataclass(frozen=True)
+class Past:
+    """Lives in a corpus that are asked for snippets of their past."""
+
+    corpus: Corpus
+    objective: RememberPast  # in the training part
+
+    @classmethod
+    def of(cls, corpus: Corpus, delay: int, window: int = 10, lives: int = 1) -> Self:
+        """Asked from rest, in the training part."""
+        text = Text.whole(corpus, "training")
+        return cls(corpus, RememberPast(text, delay, window, lives))
+
+    def fresh(self, part: str) -> FreshLives:
+        """Newborns in another part."""
+        text = Text.whole(self.corpus, part)
+        return FreshLives(replace(self.objective, task=text, lives=EVALUATED))
+
+    def experiment(
+        self,
+        learner: AbstractLearner,
+        search: AbstractSearch,
+        generations: int,
+        every: int,
+        seed: int,
+    ) -> Experiment:
+        """Lives go on in the training part; newborns are judged in the others."""
+        return Experiment(
+            learner=learner,
+            objective=self.objective,
+            search=search,
+            generations=generations,
+            evaluation=self.fresh("validation"),
+            every=every,
+            exhibit=Remembering(self.fresh("test")),
+            sources=((self.corpus.name, self.corpus.sha256),),
+            seed=seed,
+        )
+
+    def descended(
+        self, learner: AbstractLearner, ticks: int, rate: float, clip: float, seed: int
+    ) -> Experiment:
+        """Searched by short back-propagation while it lives, as the paper does."""
+        updates = max(ticks // self.objective.window, 1)
+        each = min(UPDATES, updates)
+        adam = optimiser("adam", rate, clip)
+        search = MetaGradient(optimiser=adam, updates=each)
+        generations = -(-updates // each)
+        every = max(generations // 10, 1)
+        return self.experiment(learner, search, generations, every, seed)
+
+
+def remember(
+    *,
+    text: knobs.TextSource = "python-docs",
+    delay: knobs.Delay = 10,
+    window: knobs.Window = 10,
+    neuron: Neuron = "LSTM",
+    synapse: Synapse = "GATED",
+    state: knobs.NeuronState = 6,
+    hidden: Hidden = 5,
+    update_hidden: knobs.UpdateHidden = 20,
+    embedding: Embedding = 4,
+    sends: Sends = "product",
+    one_component: OneComponent = False,
+    self_connections: SelfConnections = True,
+    present: Present = 0.0,
+    counted: CountedFrom = "beyond the window",
+    ticks: Ticks = 50_000,
+    lives: Lives = 1,
+    rate: knobs.Rate = 1e-2,
+    clip: knobs.Clip = 1.0,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """Train a rule to remember, in a life that goes on (figure 1)."""
+    corpus = load(text)
+    sizes = (corpus.alphabet.size, hidden) if hidden else (corpus.alphabet.size,)
+    network = Network.full(*sizes)
+    if not self_connections:
+        network = Network(sizes, tuple(e for e in network.edges if e != (0, 0)))
+    kinds = Kinds(
+        neuron, synapse, state, update_hidden, embedding, sends, one_component
+    )
+    rule = VectorNeuron.random(jax.random.key(seed), network, kinds)
+    text_of = Text.whole(corpus, "training")
+    past = RememberPast(text_of, delay, window, lives, present, counted)
+    return Past(corpus, past).descended(rule, ticks, rate, clip, seed)
+
+
+def remember_lstm(
+    *,
+    text: knobs.TextSource = "python-docs",
+    delay: knobs.Delay = 10,
+    window: knobs.Window = 10,
+    hidden: knobs.Units = 16,
+    memory: Held = "reset",
+    ticks: Ticks = 50_000,
+    lives: Lives = 1,
+    rate: knobs.Rate = 1e-2,
+    clip: knobs.Clip = 1.0,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """The baseline: an LSTM whose weights are searched (figure 1, right)."""
+    corpus = load(text)
+    symbols = corpus.alphabet.size
+    lstm = Recurrent.lstm(jax.random.key(seed), symbols, hidden, symbols)
+    text_of = Text.whole(corpus, "training")
+    past = RememberPast(text_of, delay, window, lives, memory=memory)
+    return Past(corpus, past).descended(lstm, ticks, rate, clip, seed)
+
+
+def figure1_grid(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """Which updates remember (figure 1, left and middle; claims M1 and M2).
+
+    The paper: at delay 80 GATED synapses are best and MLP ones fail; at 10 nearly all
+    work. Early on, LSTM neurons are best at 80; at the end LSTM-id synapses do well.
+    """
+    telling = [("LSTM", "GATED"), ("GATED", "GATED"), ("LSTM", "LSTM-id")]
+    telling += [("LSTM", "MLP"), ("MLP-tanh", "MLP")]
+    every = list(product(get_args(OP), get_args(OP)))
+    pairs = {"laptop": telling, "paper": every}[scale]
+    runs = tuple(
+        run
+        for neuron, synapse in pairs
+        for run in _runs(scale, seeds, [10, 80], neuron=[neuron], synapse=[synapse])
+    )
+    return Sweep(runs, _drawn("delay", "neuron", "synapse"))
+
+
+def figure1_delays(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """Sizes of the state, and LSTMs, by delay (figure 1, right; claim M3).
+
+    The paper: 14 numbers beat 6, and both beat LSTMs of 16 and 128 units up to a delay
+    of 80, with far fewer parameters.
+    """
+    delays = {"laptop": [10, 40, 80], "paper": [10, 20, 40, 80, 160, 320]}[scale]
+    ours = _runs(scale, seeds, delays, state=[6, 14])
+    units = {"hidden": [16, 128], "memory": ["reset", "kept"]}
+    theirs = _runs(scale, seeds, delays, "remember_lstm", **units)
+    draw = _drawn("delay", "state", "hidden", "memory")
+    return Sweep(ours + theirs, draw)
+
+
+def neurons(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """Neurons of the hidden layer (section 7, claim M4).
+
+    The paper: performance does not grow with their number.
+    """
+    sizes = {"laptop": [0, 5, 20], "paper": [0, 5, 20, 50, 100]}[scale]
+    runs = _runs(scale, seeds, [10, 80], hidden=sizes)
+    return Sweep(runs, _drawn("delay", "hidden"))
+
+
+def ingredients(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """What the ingredients are worth (section 7, claim M5).
+
+    The paper: the hidden layer helps early only, self-connections of the input layer do
+    the work; letting OP put out u fails to learn; different components matter.
+    """
+    without = [{}, {"hidden": [0]}, {"self_connections": [False]}]
+    without += [{"sends": ["put out"]}, {"one_component": [True]}]
+    runs = tuple(run for less in without for run in _runs(scale, seeds, [10], **less))
+    draw = _drawn("hidden", "self_connections", "sends", "one_component")
+    return Sweep(runs, draw)
+
+
+def _runs(
+    scale, seeds, delays, experiment="remember", **choices
+) -> tuple[Planned, ...]:
+    """Runs in the book of the paper, for each choice, delay and seed."""
+    ticks = {"laptop": 50_000, "paper": 1_000_000}[scale]
+    return grid(
+        f"learning_to_remember.{experiment}",
+        text=["wizard-of-oz"],
+        ticks=[ticks],
+        delay=delays,
+        **choices,
+        seed=range(seeds),
+    )
+
+
+def _drawn(*names: str):
+    """How records become a figure: best and mean over seeds, early and at the end."""
+
+    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+        kinds = ("experiment", *names)
+        groups = {named(kinds, k): g for k, g in alike(records, *kinds).items()}
+        rows = tuple((who, _cells(group)) for who, group in groups.items())
+        columns = ("np", "seeds", "early best", "early mean", "final best")
+        columns += ("final mean", "sd", "newborns", "minutes a run")
+        note = (
+            "Nats per symbol of snippets asked back, while living: early is the mean "
+            "of the first fifth of a life, final of its last twentieth. Newborns: the "
+            "mean over seeds of fresh lives in unseen text, theta fixed. np: numbers "
+            "in theta."
+        )
+        return Table("nats", columns, rows, note), [_curves(groups)]
+
+    return draw
+
+
+def _cells(group: Sequence[Record]) -> tuple:
+    lived = [np.array([loss for _, loss in record["living"]]) for record in group]
+    early = [np.nanmean(nats[: max(len(nats) // 5, 1)]) for nats in lived]
+    late = [np.nanmean(nats[-max(len(nats) // 20, 1) :]) for nats in lived]
+    spread = f"{np.std(late, ddof=1):.3f}" if len(late) > 1 else "-"
+    numbers = (min(early), np.mean(early), min(late), np.mean(late))
+    newborns = np.mean([final(record) for record in group])
+    minutes = np.mean([record["seconds"] / 60 for record in group])
+    shown = (f"{number:.3f}" for number in numbers)
+    ends = (spread, f"{newborns:.3f}", f"{minutes:.1f}")
+    return (group[0]["theta"], len(group), *shown, *ends)
+
+
+def _curves(groups: dict[str, list[Record]]) -> Panel:
+    figure, axes = new_figure(height=4.4)
+    for i, (who, group) in enumerate(groups.items()):
+        colour, style = COLOURS[i % len(COLOURS)], ("-", "--", ":")[i // 6 % 3]
+        lived = [np.array(record["living"], float).T for record in group]
+        best = min(lived, key=lambda curve: np.nanmean(curve[1][-5:]))
+        ticks = best[0] * group[0]["ticks"] / group[0]["generations"] / 2
+        mean = np.mean([curve[1] for curve in lived], axis=0)
+        axes.plot(ticks, mean, style, color=colour, linewidth=1.4, label=who)
+        axes.plot(ticks, best[1], style, color=colour, linewidth=0.5)
+    axes.set(xlabel="ticks lived", ylabel="nats per symbol asked back")
+    axes.legend(fontsize=6, frameon=False, ncols=2)
+    said = "Thick: the mean over seeds. Thin: the seed that is best at the end."
+    return Panel("While living", said, svg(figure))

@@ -1,0 +1,196 @@
+"""Learning to remember: lives that go on while snippets of their past are asked back.
+
+Paper 001, section 5. Every T ticks a life is asked for T symbols of its past, by its
+synapses alone; that loss is what is judged, and no life starts again.
+"""
+
+from functools import partial
+from typing import Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float, Integer, PRNGKeyArray
+
+from plastica.errors import Refusal
+from plastica.learner import AbstractLearner, State
+from plastica.lifetime import check, live
+from plastica.objective import AbstractObjective
+from plastica.tasks.text import Place, Text
+
+Counted = Literal["beyond the window", "from now"]
+Memory = Literal["reset", "kept"]
+
+
+class Life(NamedTuple):
+    """A life that goes on, where it is in its text, and how often it was born again."""
+
+    state: State
+    place: Place
+    deaths: Integer[Array, ""]
+
+
+class Nats(NamedTuple):
+    """Surprisals of the snippet asked back, and of the text as it comes."""
+
+    past: Float[Array, "*lives T"]
+    present: Float[Array, "*lives T"]
+
+
+class RememberPast(AbstractObjective):
+    """The loss of replaying a snippet of the past, after living another T ticks.
+
+    Lives go on through the text in `carry`, wrapping around. After T ticks the life is
+    asked for the T symbols from a place t_p: activations at rest, synapses as they are
+    (`memory` "kept" keeps the activations too, for learners with nothing else). The
+    loss is the mean surprisal of that replay, in nats, plus `present` times that of the
+    T ticks lived; the first symbol of the snippet is asked for blindly. The replay
+    leaves no trace in the life, and no gradient comes from before these 2T ticks.
+
+    t_p is uniform over t - T - P to t - T, t being the newest symbol's place: section
+    7, "up to T + P steps" back. Section 5 prints the interval (t - P, t - T), which is
+    empty for its P = T = 10; that is `counted` "from now". Nothing from before a birth
+    is asked: such a t_p becomes the place of the birth. A life that diverges makes the
+    loss NaN, is born again elsewhere, and is counted.
+    """
+
+    task: Text
+    delay: int = eqx.field(static=True)  # P
+    window: int = eqx.field(static=True, default=10)  # T
+    lives: int = eqx.field(static=True, default=1)
+    present: float = eqx.field(static=True, default=0.0)
+    counted: Counted = eqx.field(static=True, default="beyond the window")
+    memory: Memory = eqx.field(static=True, default="reset")
+
+    def __check_init__(self) -> None:
+        """Refuse a past that is not there."""
+        T, P = self.window, self.delay
+        least = 1 if self.counted == "beyond the window" else T + 2
+        if T < 1 or least > P or self.lives < 1:
+            raise Refusal(
+                f"counted {self.counted}, a window of {T} wants a delay of at least "
+                f"{least} (and at least one symbol and life); got a delay of {P} and "
+                f"{self.lives} lives"
+            )
+        if self.task.length < T + P:
+            raise Refusal(
+                f"the text has {self.task.length:,} symbols, fewer than the {T + P:,} "
+                f"of a window of {T} and a delay of {P}; shorten the delay or take a "
+                "longer text"
+            )
+
+    def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> Life:
+        """Newborns at places of their own."""
+        keys = jax.random.split(key, self.lives)
+        return jax.vmap(lambda own: self._newborn(learner, own))(keys)
+
+    def __call__(
+        self, learner: AbstractLearner, carry: Life, key: PRNGKeyArray
+    ) -> tuple[Float[Array, ""], Life]:
+        """The mean loss over lives of a window and its replay, and the lives after."""
+        nats, carry = self.step(learner, carry, key)
+        return jnp.mean(nats.past) + self.present * jnp.mean(nats.present), carry
+
+    def step(
+        self, learner: AbstractLearner, lives: Life, key: PRNGKeyArray
+    ) -> tuple[Nats, Life]:
+        """Surprisals of every life's next window and replay, and the lives after."""
+        keys = jax.random.split(key, self.lives)
+        return jax.vmap(lambda life, own: self._step(learner, life, own))(lives, keys)
+
+    def check(self, learner: AbstractLearner) -> None:
+        """Refuse a learner that the text cannot teach."""
+        check(learner, self.task)
+
+    @property
+    def ticks(self) -> int:
+        """Windows and replays of all lives."""
+        return self.lives * 2 * self.window
+
+    def _step(self, learner, life, key):
+        key_past, key_birth = jax.random.split(key)
+        state, place, deaths = lax.stop_gradient(life)
+        T, task = self.window, self.task
+        state, place, present, _ = live(learner, task, state, place, T)
+        held = learner.rest(state) if self.memory == "reset" else state
+        past = live(learner, task, held, self.past(place, key_past), T)[2]
+
+        alive = _finite((state, past.value, present.value))
+        nats = Nats(*(jnp.where(alive, m.value, jnp.nan) for m in (past, present)))
+        newborn = self._newborn(learner, key_birth)
+        newborn = newborn._replace(deaths=deaths + 1)
+        after = Life(state, place, deaths)
+        return nats, jax.tree.map(partial(jnp.where, alive), after, newborn)
+
+    def past(self, place: Place, key: PRNGKeyArray) -> Place:
+        """Where a snippet begins that is asked back from a life at `place`."""
+        t, T, P = place.tick - 1, self.window, self.delay  # the newest symbol's place
+        first, last = t - T - P, t - T
+        if self.counted == "from now":
+            first, last = t - P + 1, last - 1
+        t_p = jnp.maximum(jax.random.randint(key, (), first, last + 1), 0)
+        start = (place.start + t_p) % self.task.length
+        return Place(start, jnp.zeros_like(place.tick))
+
+    def _newborn(self, learner, key):
+        key_place, key_birth = jax.random.split(key)
+        start = jax.random.randint(key_place, (), 0, self.task.length)
+        place = Place(start, jnp.zeros((), int))
+        state = learner.init(key_birth, self.task.observe(place))
+        return Life(state, place, jnp.zeros((), int))
+
+
+class FreshLives(AbstractObjective):
+    """Lives from birth on, under the same protocol with theta fixed.
+
+    What evaluation means here: newborns in a text that the search does not see live
+    `windows` windows; the mean loss over the second half of them is judged, when there
+    is a past to remember.
+    """
+
+    remember: RememberPast
+    windows: int = eqx.field(static=True, default=40)
+
+    def __check_init__(self) -> None:
+        """Refuse lives too short to have a second half."""
+        if self.windows < 2:
+            raise Refusal(f"lives need two windows or more, got {self.windows}")
+
+    def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> tuple[()]:
+        """No life goes on."""
+        return ()
+
+    def __call__(
+        self, learner: AbstractLearner, carry: tuple[()], key: PRNGKeyArray
+    ) -> tuple[Float[Array, ""], tuple[()]]:
+        """The mean loss of replays in the second half of the lives."""
+        nats = self.lived(learner, key)
+        return jnp.mean(nats.past[self.windows // 2 :]), carry
+
+    def lived(self, learner: AbstractLearner, key: PRNGKeyArray) -> Nats:
+        """All surprisals, `(windows, lives, T)`."""
+        key_birth, key_lives = jax.random.split(key)
+
+        def window(lives, key):
+            nats, lives = self.remember.step(learner, lives, key)
+            return lives, nats
+
+        newborns = self.remember.init(learner, key_birth)
+        return lax.scan(window, newborns, jax.random.split(key_lives, self.windows))[1]
+
+    def check(self, learner: AbstractLearner) -> None:
+        """Refuse a learner that the text cannot teach."""
+        self.remember.check(learner)
+
+    @property
+    def ticks(self) -> int:
+        """All windows and replays."""
+        return self.windows * self.remember.ticks
+
+
+def _finite(tree) -> Bool[Array, ""]:
+    """Whether every number of a pytree is."""
+    return jnp.all(
+        jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)])
+    )

@@ -44,7 +44,16 @@ def acceptance() -> str:
 
 def scores() -> str:
     """The table at the end of that run's first seed."""
-    told = _oz()[0]["scores"]
+    return _scores(_oz()[0])
+
+
+def zoo_memorise_100() -> str:
+    """What the zoo's memory scores."""
+    return _scores(read_records(RESULTS / "evolved_rules" / "zoo.jsonl")[0])
+
+
+def _scores(record: Record) -> str:
+    told = record["scores"]
     rows = [f"| {told['title']} | {' | '.join(told['columns'])} |"]
     rows.append("| --- " * (len(told["columns"]) + 1) + "|")
     for name, cells in told["rows"].items():

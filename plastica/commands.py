@@ -64,15 +64,17 @@ def eval_(words: list[str]) -> None:
         words = ["--help", *words] if words else ["--help"]
         return parse(options.Evaluate, words, "plastica eval RUN_OR_RULE")
     path = Path(words[0])
-    made = read_rule(path)[1].get("made", {}).get("source")
+    told = read_rule(path)[1].get("made", {})
+    made = told.get("source")
     if not made or made.get("sha256"):  # nothing on disk decides what is executed
         raise Refusal(
             f"{path} does not say which experiment of this package it is from; "
             "evaluate it from Python: plastica.evaluate(learner, task, lives, key)"
         )
     source = find_shipped(made["experiment"])
+    usual = made["arguments"] | told.get("anywhere", {})
     chosen, arguments = knobs(
-        source, options.Evaluate, words[1:], "plastica eval RULE", made["arguments"]
+        source, options.Evaluate, words[1:], "plastica eval RULE", usual
     )
     _set_up(chosen)
     experiment = source.call(arguments)
@@ -211,7 +213,7 @@ def _finish(run, beside: dict, wanted: bool) -> None:
     if wanted:
         print(f"\nreport     {page.write(run)}")
     print(f"rule       {run.folder.rule}.npz")
-    print(f"next       plastica eval {run.path} --length 100")
+    print(f"next       plastica eval {run.path} --help")
     print(f"           plastica resume {run.path} --generations +1000")
 
 

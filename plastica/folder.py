@@ -94,11 +94,15 @@ class RunFolder:
             except (OSError, ImportError) as error:  # a disk, or a system, without
                 log.warning("%s cannot be locked: %s", self.path, error)
             own = _epoch(self.path) + 1
-            with said_clearly(self.path):
-                lock.truncate(0)
-                lock.write(f"{own}\n")
-                lock.flush()
-                os.fsync(lock.fileno())
+            try:
+                with said_clearly(self.path):
+                    lock.truncate(0)
+                    lock.write(f"{own}\n")
+                    lock.flush()
+                    os.fsync(lock.fileno())
+            except Refusal:
+                self._drop_if_barely_begun()
+                raise
 
             def guard() -> None:
                 if _epoch(self.path) != own:
@@ -119,8 +123,8 @@ class RunFolder:
                 (self.path / "snapshots").mkdir(exist_ok=True)
             self.save_state(state, 0, 0.0)
             write_json(self.path / "config.json", config)
-        except Refusal:  # nothing in it but what was just begun
-            shutil.rmtree(self.path, ignore_errors=True)
+        except Refusal:
+            self._drop_if_barely_begun()
             raise
 
     def config(self) -> dict:
@@ -220,6 +224,10 @@ class RunFolder:
         return [
             (int(s.stem), read_bundle(s.with_suffix(""))[0]["theta"]) for s in stems
         ]
+
+    def _drop_if_barely_begun(self) -> None:
+        if self._barely_begun():
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def _barely_begun(self) -> bool:
         """Whether there is nothing but what comes before config.json, or nothing."""

@@ -17,7 +17,16 @@ from plastica.errors import Refusal
 from plastica.experiments import plastic_rnn
 from plastica.learner import AbstractLearner
 from plastica.network import Network
-from plastica.rules import BLUR, PlasticMLP, PlasticRNN, PMLPHebb, Variant
+from plastica.rules import (
+    BLUR,
+    VSML,
+    PlasticMLP,
+    PlasticRNN,
+    PMLPHebb,
+    Variant,
+    VectorNeuron,
+)
+from plastica.rules.vector_neuron import Kinds
 from plastica.saving import arrays_of, load, read_rule, save
 from plastica.store import Damaged, write_bundle
 
@@ -33,6 +42,10 @@ LEARNERS = {
         Network.chain(5, 3, 5),
         3,
         variant=Variant(oja="first", saturation="tanh", synapses="two sets"),
+    ),
+    "vsml": lambda: VSML.random(KEY, Network.chain(5, 3, 5), units=4, messages=3),
+    "vector neurons": lambda: VectorNeuron.random(
+        KEY, Network.full(5, 3), Kinds("LSTM", "GATED", state=4, hidden=5, embedding=2)
     ),
     "gradient descent": lambda: GradientDescent.at(0.1, NETWORK, "adam"),
     "lstm": lambda: Recurrent.lstm(KEY, 5, 3, 5),

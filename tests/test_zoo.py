@@ -1,0 +1,37 @@
+"""Rules that are kept: each loads, has a card, and does what the card says."""
+
+import re
+
+import pytest
+
+import plastica as pl
+from plastica.cli import main
+from plastica.errors import Refusal
+
+
+@pytest.mark.parametrize("name", pl.zoo.names())
+def test_a_rule_has_a_card_that_says_how_to_make_it(name):
+    assert isinstance(pl.zoo.load(name), pl.AbstractLearner)
+    card = pl.zoo.card(name)
+    assert card.startswith("# ") and "plastica train" in card
+    assert f"plastica eval zoo:{name}" in card and "Apache-2.0" in card
+
+
+def test_the_memory_does_what_its_card_says(shared_data):
+    text = pl.load_text("wizard-of-oz", folder=shared_data)
+    task = pl.Text.memorise(text, "test", length=100)
+    found = pl.evaluate(pl.zoo.load("memorise-100"), task, lives=40, key=5).loss
+    said = re.search(r"this rule \|.*\| (.*) ± (.*) \|", pl.zoo.card("memorise-100"))
+    assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
+
+
+def test_a_rule_is_evaluated_by_name_without_any_data(capsys, monkeypatch):
+    monkeypatch.delenv("PLASTICA_DATA", raising=False)
+    assert main(["eval", "zoo:memorise-100", "--length", "20", "--devices", "2"]) == 0
+    assert "second reading" in capsys.readouterr().out
+
+
+def test_a_name_that_is_none_is_refused(capsys):
+    with pytest.raises(Refusal, match="no rule 'memorize'.*there are memorise-100"):
+        pl.zoo.load("memorize")
+    assert main(["eval", "zoo:memorize"]) == 2

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from plastica.folder import LOCK
+
 from .runs import assert_same_run, flags, last_state, python, rows
 
 # The command line in a process of its own: checkpoints are frequent, the chunk is not
@@ -106,7 +108,7 @@ def assert_lives_through(out, whole, ends):
     assert status == 0, error
     assert_same_run(out, whole)
     assert len(rows(out)) == GENERATIONS + 1
-    assert not [p for p in out.rglob(".*") if p.is_file() and p.name != folder.LOCK]
+    assert not [p for p in out.rglob(".*") if p.is_file() and p.name != LOCK]
 
 
 def test_three_kills_change_nothing(whole, tmp_path):

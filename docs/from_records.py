@@ -3,10 +3,11 @@
     python docs/from_records.py            rewrite the marked blocks and the pictures
     python docs/from_records.py --check    only say whether a block would change
 
-A block stands between `<!-- from NAME -->` and `<!-- end -->`. NAME is a function here,
+A block stands between `<!-- from NAME -->` and `<!-- end -->`. NAME is a function here;
 or a figure of the package such as `evolved_rules.figure6`, whose table is made from
 `results/evolved_rules/figure6.jsonl`, and whose picture is
-`docs/pictures/evolved_rules.figure6.svg`.
+`docs/pictures/evolved_rules.figure6.svg`; or a file of records such as `blur/images`,
+which gives the table at the end of each run in `results/blur/images.jsonl`.
 """
 
 import re
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from plastica.exhibit import Panel, Table
+from plastica.exhibit import Panel, Score, Table
 from plastica.plots import lines
 from plastica.source import find
 from plastica.sweep import Record, read_records
@@ -23,7 +24,8 @@ from plastica.sweep import Record, read_records
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 MEASURED = RESULTS / "performance"
-BLOCK = re.compile(r"(<!-- from ([\w.]+) -->\n).*?(<!-- end -->)", re.S)
+TELLING = ("text", "length", "hidden", "method", "search", "source", "seed")
+BLOCK = re.compile(r"(<!-- from ([\w./]+) -->\n).*?(<!-- end -->)", re.S)
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))
     for where in ("*.md", "docs/**/*.md", "plastica/zoo/*.md")
@@ -47,19 +49,21 @@ def scores() -> str:
     return _scores(_oz()[0])
 
 
-def zoo_memorise_100() -> str:
-    """What the zoo's memory scores."""
-    return _scores(read_records(RESULTS / "evolved_rules" / "zoo.jsonl")[0])
+def _run(record: Record) -> str:
+    """A run in a sentence, and its table at the end."""
+    arguments = record["source"]["arguments"]
+    told = [f"{name} {arguments[name]}" for name in TELLING if arguments.get(name)]
+    about = (
+        f"{record['generations']:,} generations, {record['seconds'] / 60:.0f} minutes"
+    )
+    name = record["source"]["experiment"]
+    return f"`{name}` ({', '.join([*told, about])}):\n\n{_scores(record)}"
 
 
 def _scores(record: Record) -> str:
     told = record["scores"]
-    rows = [f"| {told['title']} | {' | '.join(told['columns'])} |"]
-    rows.append("| --- " * (len(told["columns"]) + 1) + "|")
-    for name, cells in told["rows"].items():
-        shown = (f"{c['mean']:.3f} ± {c['error']:.3f}" for c in cells)
-        rows.append(f"| {name} | {' | '.join(shown)} |")
-    return "\n".join(rows)
+    rows = tuple((n, tuple(Score(**c) for c in row)) for n, row in told["rows"].items())
+    return Table(told["title"], tuple(told["columns"]), rows).markdown()
 
 
 def machine() -> str:
@@ -108,7 +112,7 @@ def pictures() -> dict[str, str]:
         name
         for document in DOCUMENTS
         for _, name, _ in BLOCK.findall((ROOT / document).read_text())
-        if "." in name
+        if "." in name and (_drawn(name)[1])
     }
     return {f"{name}.svg": _drawn(name)[1][0].html for name in sorted(figures)} | {
         "within_a_life.svg": lines(
@@ -123,7 +127,10 @@ def rewritten(document: str) -> tuple[str, str]:
 
     def block(match: re.Match) -> str:
         name = match[2]
-        made = _drawn(name)[0].markdown() if "." in name else globals()[name]()
+        if "/" in name:
+            made = "\n\n".join(map(_run, read_records(RESULTS / f"{name}.jsonl")))
+        else:
+            made = _drawn(name)[0].markdown() if "." in name else globals()[name]()
         return f"{match[1]}{made}\n{match[3]}"
 
     return text, BLOCK.sub(block, text)

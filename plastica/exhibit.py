@@ -26,10 +26,13 @@ class Score(NamedTuple):
         return cls(float(np.mean(values)), float(error))
 
     def __str__(self) -> str:
-        """Those that there are, with three decimals."""
+        """Those that there are, with three decimals; small ones with their power."""
+        if np.isnan(self.mean):
+            return "-"
+        digits = ".1e" if 0 < abs(self.mean) < 0.001 else ".3f"
         if np.isnan(self.error):
-            return "-" if np.isnan(self.mean) else f"{self.mean:.3f}"
-        return f"{self.mean:.3f} ± {self.error:.3f}"
+            return f"{self.mean:{digits}}"
+        return f"{self.mean:{digits}} ± {self.error:{digits}}"
 
 
 class Table(NamedTuple):
@@ -53,12 +56,12 @@ class Table(NamedTuple):
 
     def markdown(self) -> str:
         """The table as Markdown."""
-        lines = [f"| {self.title} | " + " | ".join(self.columns) + " |"]
-        lines.append("| --- " * (len(self.columns) + 1) + "|")
-        lines += [
-            f"| {name} | " + " | ".join(map(str, cells)) + " |"
-            for name, cells in self.rows
+        rows = [(self.title, self.columns), *self.rows]
+        lines = [
+            "| " + " | ".join(str(c).replace("|", r"\|") for c in (name, *cells)) + " |"
+            for name, cells in rows
         ]
+        lines.insert(1, "| --- " * (len(self.columns) + 1) + "|")
         return "\n".join([*lines, "", self.note]) if self.note else "\n".join(lines)
 
 

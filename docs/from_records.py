@@ -93,6 +93,36 @@ def growth() -> str:
     return _measured("scaling")
 
 
+def agreement() -> str:
+    """The same members judged by both engines."""
+    return _measured("agreement")
+
+
+def engines() -> str:
+    """Five seeds of the default run on either engine."""
+    records = read_records(MEASURED / "engines.jsonl")
+    rows = [
+        (
+            f"{engine}, generation {generation:,}",
+            tuple(
+                sorted(
+                    f"{_at(r, generation):.2f}"
+                    for r in records
+                    if r["engine"] == engine
+                )
+            ),
+        )
+        for engine in ("native", "xla")
+        for generation in (500, 1_000, 2_000)
+    ]
+    return Table("nats, held out", ("",) * 5, tuple(rows)).markdown()
+
+
+def clusters() -> str:
+    """Two processes beside one."""
+    return _measured("cluster")
+
+
 def memory() -> str:
     """Peak memory."""
     return _measured("memory")

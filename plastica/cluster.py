@@ -150,14 +150,17 @@ def told(message: str) -> str:
     return bytes(np.asarray(broadcast_one_to_all(padded))).rstrip(b"\0").decode()
 
 
-def agreed(stop: bool, save: bool) -> tuple[bool, bool]:
-    """Whether any process was told to stop, and whether the leader wants to save."""
+def agreed(stop: bool, save: bool, until: int = 0) -> tuple[bool, bool, int]:
+    """Whether any process was told to stop, and whether the leader wants to save.
+
+    With them, the generation until which the leader wants not to be asked again.
+    """
     if count() == 1:
-        return stop, save
+        return stop, save, 0
     from jax.experimental.multihost_utils import process_allgather
 
-    flags = np.asarray(process_allgather(np.array([stop, save])))
-    return bool(flags[:, 0].any()), bool(flags[0, 1])
+    said = np.asarray(process_allgather(np.array([stop, save, until])))
+    return bool(said[:, 0].any()), bool(said[0, 1]), int(said[0, 2])
 
 
 def whole(tree: Any) -> Any:

@@ -49,9 +49,10 @@ class Loop:
         scores = [row["eval/loss"] for row in rows if _finite(row.get("eval/loss"))]
         self.best = min(scores, default=math.inf)
         self.fresh = generation == 0 and not rows
+        self.asked_again = self.begun = generation
         self.unwritten: list[dict] = []
         self.started = time.monotonic() - seconds
-        self.saved = self.written = time.monotonic()
+        self.saved = self.written = self.entered = time.monotonic()
 
     def go(self, display: Display | None, received: list[int]) -> bool:
         """Generations until all are lived or a signal came; the last state is saved.
@@ -62,12 +63,14 @@ class Loop:
         if self.fresh:
             self._note({"generation": 0} | self._evaluated() | self._times(), display)
         while self.generation < experiment.generations:
-            late = time.monotonic() - self.saved > CHECKPOINT_SECONDS
-            stop, save = cluster.agreed(bool(received), late)
-            if save:
-                self._save()
-            if stop:
-                break
+            if self.generation >= self.asked_again:
+                stop, save, self.asked_again = cluster.agreed(
+                    bool(received), self._late(), self._a_second_on()
+                )
+                if save:
+                    self._save()
+                if stop:
+                    break
             if self.generation in (start for start, _ in experiment.stages):
                 self.state = experiment.search.staged(self.state)
             objective = experiment.objective_at(self.generation)
@@ -120,6 +123,14 @@ class Loop:
             "ticks": experiment.ticks_until(self.generation) * members,
             "seconds": round(time.monotonic() - self.started, 3),
         }
+
+    def _late(self):
+        return time.monotonic() - self.saved > CHECKPOINT_SECONDS
+
+    def _a_second_on(self):
+        """The generation at about a second from now: talking costs milliseconds."""
+        seconds = max(time.monotonic() - self.entered, 1e-3)
+        return self.generation + int((self.generation - self.begun) / seconds) + 1
 
     def _note(self, row, display):
         self.unwritten.append(row)

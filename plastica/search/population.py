@@ -108,6 +108,10 @@ class Population(eqx.Module):
         )
         padded = jax.tree.map(lambda a: _pad(a, devices), (thetas, carries))
         losses, carries = split(*padded, arrays)  # type: ignore[call-issue]
+        everywhere = NamedSharding(
+            _mesh(), PartitionSpec()
+        )  # gathered once, not by use
+        losses = jax.lax.with_sharding_constraint(losses, everywhere)
         return jax.tree.map(lambda a: a[: self.members], (losses, carries))
 
     def _spread(self, noise):

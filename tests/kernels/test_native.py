@@ -27,6 +27,7 @@ from plastica.network import Network
 from plastica.objective import Entry, Lifetime
 from plastica.rules import PMLPHebb
 from plastica.rules.pmlp_hebb import Forms
+from plastica.search import SNES, Population
 from plastica.tasks.text import Text
 
 pytestmark = pytest.mark.skipif(
@@ -272,3 +273,23 @@ def test_driver_is_clean_under_sanitizers(tmp_path):
         if "does not run here" in done.stderr:
             continue
         assert done.returncode == 0, done.stderr
+
+
+def test_the_same_losses_give_the_same_update_whatever_lived_them(monkeypatch):
+    """So that two engines part only where their losses do."""
+    rule = PMLPHebb.zeros(Network.layered(4, 3, 4))
+    task = Text(jnp.arange(40) % 4, 4, length=5, readings=2)
+    recorded = np.random.default_rng(0).normal(3.0, 0.1, MEMBERS).astype(np.float32)
+
+    def live(self, thetas, learner_of, objective, carries, key):
+        self.lived_by(learner_of(thetas[0]), objective)
+        return jnp.asarray(recorded), carries
+
+    monkeypatch.setattr(Population, "live", live)
+    moved = []
+    for engine in ("xla", "native"):
+        search = SNES(Population(MEMBERS, engine=engine))
+        objective = Lifetime.of(task)
+        state = search.init(rule, objective, jax.random.key(0))
+        moved.append(search.generation(state, objective, jax.random.key(1))[0])
+    jax.tree.map(np.testing.assert_array_equal, *moved)

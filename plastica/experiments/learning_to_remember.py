@@ -212,11 +212,23 @@ def ingredients(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     return Sweep(runs, draw)
 
 
+def sizes(*, scale: Scale = "laptop", seeds: knobs.Seeds = 2) -> Sweep:
+    """Sizes and the rate, which the text leaves out: one at a time from the default."""
+    choices = {"rate": [1e-3, 3e-3, 1e-2, 3e-2], "update_hidden": [10, 20, 40]}
+    choices["embedding"] = [2, 4, 8]
+    runs = tuple(
+        run
+        for name, tried in choices.items()
+        for run in _runs(scale, seeds, [10, 80], shorter=5, **{name: tried})
+    )
+    return Sweep(runs, _drawn("delay", *choices))
+
+
 def _runs(
-    scale, seeds, delays, experiment="remember", **choices
+    scale, seeds, delays, experiment="remember", shorter=1, **choices
 ) -> tuple[Planned, ...]:
     """Runs in the book of the paper, for each choice, delay and seed."""
-    ticks = {"laptop": 50_000, "paper": 1_000_000}[scale]
+    ticks = {"laptop": 100_000, "paper": 1_000_000}[scale] // shorter
     return grid(
         f"learning_to_remember.{experiment}",
         text=["wizard-of-oz"],

@@ -6,8 +6,10 @@ processes agree on between generations, and that none waits for ever for one tha
 """
 
 import contextlib
+import ctypes
 import logging
 import os
+import signal
 import socket
 import threading
 import time
@@ -26,7 +28,9 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
 PATIENCE_SECONDS = 20.0  # without a beat of another process, until this one leaves
+GRACE_SECONDS = 5.0  # after another's error, in which this one may end by its own
 JAX_PATIENCE_SECONDS = 120  # longer, so that ours comes first
+ENDED = ("done", "failed")  # last words of a process
 LEFT = 75  # the exit status: try again, with `resume`
 MOST_CORES = 1024
 LONGEST_MESSAGE = 1024
@@ -63,6 +67,7 @@ def join(place: Place) -> None:
     """Makes this process one of many; must come before anything is computed."""
     import jax
 
+    _abort_as_leaving()
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
         jax.distributed.initialize(
@@ -134,6 +139,15 @@ def led_context(enter: Callable[[], contextlib.AbstractContextManager]):
         yield
 
 
+def spoken(array: np.ndarray) -> np.ndarray:
+    """The leader's array, everywhere."""
+    if count() == 1:
+        return array
+    from jax.experimental.multihost_utils import broadcast_one_to_all
+
+    return np.asarray(broadcast_one_to_all(array))
+
+
 def unanimous(mine: bool) -> bool:
     """Whether it is so in every process."""
     return not agreed(not mine, False)[0]
@@ -143,11 +157,9 @@ def told(message: str) -> str:
     """The leader's message, everywhere."""
     if count() == 1:
         return message
-    from jax.experimental.multihost_utils import broadcast_one_to_all
-
     encoded = message.encode()[:LONGEST_MESSAGE]
     padded = np.frombuffer(encoded.ljust(LONGEST_MESSAGE, b"\0"), np.uint8)
-    return bytes(np.asarray(broadcast_one_to_all(padded))).rstrip(b"\0").decode()
+    return bytes(spoken(padded)).rstrip(b"\0").decode(errors="ignore")
 
 
 def agreed(stop: bool, save: bool, until: int = 0) -> tuple[bool, bool, int]:
@@ -182,20 +194,23 @@ def watched(folder: Path) -> Iterator[None]:
     """Leaves with status 75 if another process is gone or hangs for too long.
 
     Each process writes a beat of its own under `folder`, and reads the others'. One
-    that ends with an error says so, and the others leave at once: they would wait for
-    it for ever.
+    that ends with an error says so; others that do not meet the same error leave soon
+    after: they would wait for it for ever.
     """
     if count() == 1:
         yield
         return
     beats = _Beats(folder)
     beats.start()
+    word = "failed"
     try:
         yield
-    except BaseException:
-        beats.end("failed")
+        word = "done"
+    except SystemExit:  # all have agreed to stop
+        word = "done"
         raise
-    beats.end("done")
+    finally:
+        beats.end(word)
 
 
 class _Beats(threading.Thread):
@@ -224,11 +239,11 @@ class _Beats(threading.Thread):
             now = time.monotonic()
             for other, (last, since) in heard.items():
                 said = _read(other)
-                if said.endswith("failed"):
-                    _leave(f"process {other.name} ended with an error")
                 if said != last:
                     heard[other] = (said, now)
-                elif not said.endswith("done") and now - since > PATIENCE_SECONDS:
+                elif said.endswith("failed") and now - since > GRACE_SECONDS:
+                    _leave(f"process {other.name} ended with an error")
+                elif not said.endswith(ENDED) and now - since > PATIENCE_SECONDS:
                     _leave(f"process {other.name} was silent for {now - since:.0f} s")
 
     def end(self, word: str) -> None:
@@ -249,6 +264,20 @@ def _read(path: Path) -> str:
         return path.read_text()
     except OSError:
         return ""
+
+
+def _abort_as_leaving() -> None:
+    """Has an abort end this process with status 75.
+
+    JAX aborts a process, from a thread of its own, when another one was killed.
+    """
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_int)
+    def leave(number: int) -> None:
+        _leave("aborted, as JAX does when another process was killed")
+
+    _abort_as_leaving.kept = leave  # type: ignore[attr-defined]  # as long as we live
+    ctypes.CDLL(None).signal(signal.SIGABRT, leave)
 
 
 def _leave(why: str) -> None:

@@ -22,6 +22,7 @@ def train(words: list[str]) -> None:
     if chosen.init_from:
         start = load(chosen.init_from, like=experiment.learner)
         experiment = replace(experiment, learner=start)
+    experiment = _chunked(experiment, chosen)
     beside = {str(p): load(p) for p in chosen.beside}
     if chosen.dry_run:
         from plastica.dry_run import describe
@@ -162,6 +163,20 @@ def list_(words: list[str]) -> None:
 
 def _nothing() -> None:
     """List the experiments and figures."""
+
+
+def _chunked(experiment, chosen: options.Train):
+    """The experiment, with as many members lived at once as was asked for."""
+    if chosen.members_per_device is None:
+        return experiment
+    if chosen.members_per_device < 1:
+        raise Refusal(
+            "a device lives at least one member at once, got --members-per-device "
+            f"{chosen.members_per_device}"
+        )
+    search = experiment.search
+    population = replace(search.population, chunk=chosen.members_per_device)
+    return replace(experiment, search=search.with_population(population))
 
 
 def _set_up(chosen: options.Machine) -> None:

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 KEPT = 3  # checkpoints
 LOCK = ".lock"
+BEATS = "beats"  # signs of life of the processes of a run
 CONFIG = {  # what of it is needed to go on, and as what
     "source": dict | None,
     "generations": int,
@@ -233,7 +234,11 @@ class RunFolder:
         """Whether there is nothing but what comes before config.json, or nothing."""
         if not self.path.is_dir():
             return False
-        files = (p.name.lstrip(".") for p in self.path.rglob("*") if not p.is_dir())
+        files = (
+            p.name.lstrip(".")
+            for p in self.path.rglob("*")
+            if not p.is_dir() and p.parent.name != BEATS
+        )
         begun = ("00000000.", "config.json.", LOCK[1:])
         return all(name.startswith(begun) for name in files)
 

@@ -91,20 +91,25 @@ class Lifetime(AbstractObjective):
         self, learner: AbstractLearner, carry: tuple[()], key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], tuple[()]]:
         """The weighted mean of the entries' mean losses."""
-        losses = self.each(learner, key)
-        means = [jnp.mean(loss) for loss in losses]
+        return self.mean(learner, self.keys(key)), carry
+
+    def mean(
+        self, learner: AbstractLearner, keys: list[Key[Array, "lives"]]
+    ) -> Float[Array, ""]:
+        """The same of lives with these keys: all of them, or a device's share."""
+        means = [jnp.mean(loss) for loss in self.each(learner, keys)]
         pairs = zip(self.weights, means, strict=True)
         weighted = jnp.stack([w * mean for w, mean in pairs])
-        return jnp.sum(weighted) / sum(self.weights), carry
+        return jnp.sum(weighted) / sum(self.weights)
 
     def each(
-        self, learner: AbstractLearner, key: PRNGKeyArray
+        self, learner: AbstractLearner, keys: list[Key[Array, "lives"]]
     ) -> list[Float[Array, "lives"]]:
         """The loss of every life, entry by entry."""
         return [
-            jax.vmap(lambda k, who=who, task=task: self._life(who, task, k))(keys)
-            for who, task, keys in zip(
-                self.learners(learner), self.tasks, self.keys(key), strict=True
+            jax.vmap(lambda k, who=who, task=task: self._life(who, task, k))(own)
+            for who, task, own in zip(
+                self.learners(learner), self.tasks, keys, strict=True
             )
         ]
 

@@ -33,9 +33,6 @@ class Distributed(Machine):
     ] = None
     processes: Annotated[int | None, arg(help="how many, with --coordinator")] = None
     process: Annotated[int | None, arg(help="which one, from 0")] = None
-    members_per_device: Annotated[
-        int | None, arg(help="members lived at once; by default measured")
-    ] = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +47,9 @@ class Train(Distributed):
         tuple[Path, ...], arg(help="runs or rules to show in the table at the end")
     ] = ()
     report: Annotated[bool, arg(help="write report.html at the end")] = True
+    members_per_device: Annotated[
+        int | None, arg(help="members lived at once; by default measured")
+    ] = None
     dry_run: Annotated[
         bool, arg(help="say what would be run, how large and how long, and stop")
     ] = False

@@ -14,7 +14,7 @@ import jax
 from plastica import cluster, machine
 from plastica.errors import Refusal
 from plastica.experiment import Experiment
-from plastica.folder import RunFolder
+from plastica.folder import BEATS, RunFolder
 from plastica.kernels import library
 from plastica.learner import AbstractLearner, flatten, theta
 from plastica.loop import Display, Loop, key_for, plain
@@ -71,7 +71,7 @@ def train(
         experiment = dataclasses.replace(experiment, learner=init_from)
     run = Run(experiment, cluster.told(str(out or _new_folder(source))))
     cluster.led(run.folder.refuse_if_used)
-    with cluster.led_context(run.folder.held):
+    with _held(run):
         key = jax.random.key(experiment.seed)
         population, chunks = _settled(experiment, key)
         search = experiment.search.with_population(population)
@@ -98,8 +98,18 @@ def resume(
     """
     run = Run(experiment, folder)
     run.folder.config()  # refuses what is no run before anything is written there
-    with cluster.led_context(run.folder.held):
+    with _held(run):
         return _go_on(run, generations, display)
+
+
+@contextlib.contextmanager
+def _held(run: Run):
+    """The folder is this run's alone, and its processes watch each other."""
+    with (
+        cluster.led_context(run.folder.held),
+        cluster.watched(run.path / BEATS),
+    ):
+        yield
 
 
 def _go_on(run: Run, generations: int | None, display: Display | None) -> Run:
@@ -156,7 +166,7 @@ def _carry_out(run, state, generation, seconds, display):
     if display:
         display.begin(run, rows)
     try:
-        with cluster.watched(run.path / "beats"), _signals_wait() as received:
+        with _signals_wait() as received:
             loop = Loop(run, placed(state), generation, seconds, rows)
             finished = loop.go(display, received)
     finally:

@@ -199,8 +199,7 @@ def test_killed_at_random_moments_and_resumed_it_is_the_run_never_stopped(
         time.sleep(rng.uniform(8, 14))
         processes[death % 2].kill()
         status, _ = ended(processes)
-        aborted = -signal.SIGABRT  # by JAX, sooner than by us: docs/clusters.md
-        assert status[1 - death % 2] in (0, cluster.LEFT, aborted), status
+        assert status[1 - death % 2] in (0, cluster.LEFT), status
         words = ["resume", str(broken), "--no-report"]
     assert ended(pair(*words))[0] == [0, 0]
     assert_same_run(whole, broken)

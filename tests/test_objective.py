@@ -109,7 +109,9 @@ def test_a_rule_lives_on_the_network_of_each_entry():
     small, large = Network.layered(1, 10, 1), Network.layered(1, 30, 1)
     objective = Lifetime.of(Draw(), Entry(Draw(), large), Entry(Draw(), small))
     objective.check(Size(jnp.ones(()), small))
-    sizes = objective.each(Size(jnp.ones(()), Network.layered(1, 20, 1)), KEY)
+    sizes = objective.each(
+        Size(jnp.ones(()), Network.layered(1, 20, 1)), objective.keys(KEY)
+    )
     np.testing.assert_allclose([s[0] for s in sizes], [20, 30, 10], atol=1.0)
 
 
@@ -131,7 +133,7 @@ def test_one_key_gives_all_learners_the_same_worlds_and_another_key_others():
     objective = Lifetime.of(Draw(), lives=4)
     guess, size = Guess(jnp.array(5.0)), Size(jnp.ones(()), Network.layered(1, 5, 1))
     np.testing.assert_array_equal(
-        objective.each(guess, KEY)[0], objective.each(size, KEY)[0]
+        *(objective.each(who, objective.keys(KEY))[0] for who in (guess, size))
     )
     assert loss(objective, guess) == loss(objective, guess)
     assert loss(objective, guess) != loss(objective, guess, jax.random.key(1))

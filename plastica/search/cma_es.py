@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from plastica import cluster
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, flatten
 from plastica.objective import AbstractObjective, Carry
@@ -61,7 +62,9 @@ class CMAES(AbstractSearch):
     ) -> tuple[CMAESState, Metrics]:
         """Asks pycma for members, lives them, and tells it their losses."""
         strategy = self._awake(state)
-        asked = strategy.ask()
+        asked = list(
+            cluster.spoken(np.stack(strategy.ask()))
+        )  # of one process, for all
         thetas = jnp.asarray(np.stack(asked), flatten(state.start)[0].dtype)
         losses, carries = _live(
             self.population, thetas, state.start, objective, state.carries, key

@@ -11,8 +11,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, flatten
-from plastica.objective import AbstractObjective, Carry
-from plastica.search.population import Population
+from plastica.objective import AbstractObjective, Carry, Lifetime
+from plastica.search.population import Population, mean_over_devices
 from plastica.search.search import AbstractSearch, Metrics
 
 
@@ -70,6 +70,8 @@ class MetaGradient(AbstractSearch):
             own = jax.random.fold_in(key, number)
 
             def judged(vector):
+                if isinstance(objective, Lifetime):
+                    return mean_over_devices(objective, learner_of(vector), own), lives
                 return objective(learner_of(vector), lives, own)
 
             (loss, lives), gradient = jax.value_and_grad(judged, has_aux=True)(vector)

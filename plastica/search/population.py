@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from plastica import kernels
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner
-from plastica.objective import AbstractObjective, Carry
+from plastica.objective import AbstractObjective, Carry, Lifetime
 
 Engine = Literal["auto", "xla", "native"]
 
@@ -120,6 +120,32 @@ class Population(eqx.Module):
         return jax.lax.with_sharding_constraint(noise, NamedSharding(_mesh(), MEMBERS))
 
 
+def mean_over_devices(
+    objective: Lifetime, learner: AbstractLearner, key: PRNGKeyArray
+) -> Float[Array, ""]:
+    """The objective, its lives split over all devices: for gradients with many lives.
+
+    On one device, or where lives do not divide by the devices, they stay together.
+    """
+    devices = len(jax.devices())
+    if devices == 1 or objective.lives % devices:
+        return objective.mean(learner, objective.keys(key))
+    arrays, static = eqx.partition((objective, learner), eqx.is_array)
+
+    def share(arrays, keys):
+        objective, learner = eqx.combine(arrays, static)
+        return jax.lax.pmean(objective.mean(learner, keys), "members")
+
+    split = jax.shard_map(
+        share,
+        mesh=_mesh(),
+        in_specs=(PartitionSpec(), MEMBERS),
+        out_specs=PartitionSpec(),
+        check_vma=False,
+    )
+    return split(arrays, objective.keys(key))  # type: ignore[call-issue]
+
+
 def measured(
     population: Population,
     learner_of: Callable,
@@ -129,11 +155,12 @@ def measured(
 ) -> tuple[Population, dict[int, float]]:
     """The population with the fastest chunk, and the seconds that each one tried took.
 
-    A chunk of members must fit a cache with all that lives; how many do is measured.
+    A chunk of members must fit a cache with all that lives; how many do is measured,
+    unless a chunk was asked for.
     """
     whole = -(-population.members // len(jax.devices()))
     native = population.lived_by(learner_of(theta), objective) == "native"
-    if whole == 1 or native:
+    if whole == 1 or native or population.chunk:
         return population, {}
     seconds = {}
     for chunk in sorted({min(chunk, whole) for chunk in (whole, 16, 4)}):

@@ -6,8 +6,13 @@ import numpy as np
 import optax
 import pytest
 
+from plastica.baselines import Recurrent
+from plastica.data import load
 from plastica.errors import Refusal
+from plastica.learner import flatten
+from plastica.objective import Lifetime
 from plastica.search import MetaGradient, optimiser
+from plastica.tasks import Text
 from tests.search.points import Counted, Point, bowl, gone, height, origin, same
 
 
@@ -78,3 +83,26 @@ def test_a_good_step_ends_the_count_of_bad_ones():
 
 def test_it_lives_one_member():
     assert MetaGradient(optimiser()).members == 1
+
+
+def test_lives_are_split_over_devices_and_their_gradients_averaged(
+    two_devices, monkeypatch
+):
+    text = Text.of(load("python-docs"), "training", 10, 2)
+    objective = Lifetime.of(text, lives=4)
+    start = Recurrent.lstm(jax.random.key(0), 27, 5, 27)
+    search, key = MetaGradient(optimiser("sgd", 1.0)), jax.random.key(1)
+
+    def step():
+        jax.clear_caches()
+        state = search.init(start, objective, key)
+        state, metrics = search.generation(state, objective, key)
+        return flatten(state.learner)[0], metrics["train/loss"]
+
+    apart, loss = step()
+    assert len(apart.sharding.device_set) == 2
+    monkeypatch.setattr(jax, "devices", lambda: two_devices[:1])
+    together, same_loss = step()
+    np.testing.assert_allclose(loss, same_loss, rtol=1e-6)
+    np.testing.assert_allclose(apart, together, rtol=1e-4, atol=1e-6)
+    assert np.abs(together - flatten(start)[0]).max() > 1e-3

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -238,3 +239,28 @@ def test_an_error_of_one_ends_all_at_once(tmp_path, two_cores):
     status, said = ended(pair(*train(tmp_path, "run", 5)))
     assert status == [2, 2]
     assert all("exists and is not empty" in words for words in said)
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_ends_all_and_the_last_state_stands(tmp_path, two_cores):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mounted, capture_output=True).returncode:
+        pytest.skip("this machine does not let a small disk be mounted")
+    try:
+        processes = pair(*train(tmp_path, "disk/run", 100_000))
+        until(disk / "run", 20)
+        with (disk / "ballast").open("wb") as ballast, suppress(OSError):
+            while True:
+                ballast.write(bytes(4096))
+        status, said = ended(processes)
+        assert status == [2, cluster.LEFT]
+        assert "no space left on device" in said[0]
+        (disk / "ballast").unlink()
+        _, generation = last_state(disk / "run")
+        words = ["resume", str(disk / "run"), "--no-report"]
+        more = ["--generations", str(generation + 5)]
+        assert ended(pair(*words, *more))[0] == [0, 0]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

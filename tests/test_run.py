@@ -1,11 +1,13 @@
 """A run: what it keeps, what stops it, and that it goes on as if nothing had."""
 
 import errno
+import itertools
 import json
 import os
 import shutil
 import signal
 import subprocess
+import time
 from typing import ClassVar
 
 import equinox as eqx
@@ -250,6 +252,35 @@ def test_a_disk_that_fills_up_leaves_a_run_that_goes_on(corpus, whole, small_dis
         pl.train(small(corpus), out)
     assert last_state(out)[1] >= 0
     ballast.unlink()
+    pl.resume(out, small(corpus))
+    assert_same_run(out, whole.path)
+
+
+def test_a_disk_made_read_only_leaves_a_run_that_goes_on(corpus, whole, small_disk):
+    out, disk = small_disk / "run", str(small_disk)
+
+    def close():  # over itself, as open files keep the disk from being closed
+        for words in (["--bind", disk, disk], ["-o", "remount,bind,ro", disk]):
+            subprocess.run(["mount", *words], check=True)
+
+    with pytest.raises(pl.Refusal, match="read-only file system"):
+        pl.train(small(corpus), out, display=Stopping(3, close))
+    subprocess.run(["umount", disk], check=True)
+    assert 2 <= last_state(out)[1] <= 3
+    pl.resume(out, small(corpus))
+    assert_same_run(out, whole.path)
+
+
+def test_a_clock_that_jumps_back_changes_nothing(corpus, whole, tmp_path, monkeypatch):
+    times = itertools.count(1.7e9, -3600.0)
+    monkeypatch.setattr(time, "time", lambda: next(times))
+    monkeypatch.setattr(time, "time_ns", lambda: int(next(times) * 1e9))
+    out = tmp_path / "run"
+    stop = Stopping(3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted):
+        pl.train(small(corpus), out, display=stop)
+    for past in (out / "checkpoints").iterdir():  # newest last, whatever dates say
+        os.utime(past, (0, 10 - int(past.stem)) if past.stem.isdigit() else (0, 0))
     pl.resume(out, small(corpus))
     assert_same_run(out, whole.path)
 

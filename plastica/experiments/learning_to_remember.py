@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Annotated, Self, get_args
+from typing import Annotated, Any, Self, get_args
 
 import jax
 import numpy as np
@@ -16,7 +16,7 @@ from plastica.exhibit import Panel, Table
 from plastica.exhibits import Remembering
 from plastica.experiment import Experiment
 from plastica.experiments import knobs
-from plastica.experiments.figures import Scale, alike, final, named
+from plastica.experiments.figures import Scale, alike, dots, final, named, table
 from plastica.learner import AbstractLearner
 from plastica.network import Network
 from plastica.plots import COLOURS, new_figure, svg
@@ -182,9 +182,9 @@ def figure1_delays(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     of 80, with far fewer parameters.
     """
     delays = {"laptop": [10, 40, 80], "paper": [10, 20, 40, 80, 160, 320]}[scale]
-    ours = _runs(scale, seeds, delays, state=[6, 14])
+    ours = _runs(scale, seeds, delays, shorter=2, state=[6, 14])
     units = {"hidden": [16, 128], "memory": ["reset", "kept"]}
-    theirs = _runs(scale, seeds, delays, "remember_lstm", **units)
+    theirs = _runs(scale, seeds, delays, "remember_lstm", shorter=2, **units)
     draw = _drawn("delay", "state", "hidden", "memory")
     return Sweep(ours + theirs, draw)
 
@@ -195,7 +195,7 @@ def neurons(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     The paper: performance does not grow with their number.
     """
     sizes = {"laptop": [0, 5, 20], "paper": [0, 5, 20, 50, 100]}[scale]
-    runs = _runs(scale, seeds, [10, 80], hidden=sizes)
+    runs = _runs(scale, seeds, [10, 80], shorter=2, hidden=sizes)
     return Sweep(runs, _drawn("delay", "hidden"))
 
 
@@ -207,14 +207,44 @@ def ingredients(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """
     without = [{}, {"hidden": [0]}, {"self_connections": [False]}]
     without += [{"sends": ["put out"]}, {"one_component": [True]}]
-    runs = tuple(run for less in without for run in _runs(scale, seeds, [10], **less))
+    runs = tuple(
+        run for less in without for run in _runs(scale, seeds, [10], shorter=2, **less)
+    )
     draw = _drawn("hidden", "self_connections", "sends", "one_component")
     return Sweep(runs, draw)
 
 
+def elsewhere(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """This rule and that of paper 000 in each other's tasks, which no paper shows."""
+    sizes = {
+        "laptop": {"length": [20], "hidden": [10], "population": [64]},
+        "paper": {"length": [100], "hidden": [40], "population": [128]},
+    }[scale]
+    rules = {"rule": ["vector_neuron", "pmlp_hebb"], "text": ["wizard-of-oz"]}
+    generations = {"laptop": [300], "paper": [2_000]}[scale]
+    sizes |= {"seed": range(seeds)}
+    evolved = grid(
+        "meet.meet",
+        **rules,
+        task=["memorise", "predict"],
+        generations=generations,
+        **sizes,
+    )
+    updates = {"laptop": [2_000], "paper": [100_000]}[scale]
+    told = {"task": ["remember"], "search": ["gradient"], "generations": updates}
+    remembering = grid("meet.meet", **rules, **told, **sizes)
+
+    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+        names = ("task", "rule")
+        title = "nats per symbol, unseen text"
+        return table(records, title, *names), [dots(records, names, title)]
+
+    return Sweep(evolved + remembering, draw)
+
+
 def sizes(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
     """Sizes and the rate, which the text leaves out: one at a time from the default."""
-    choices = {"rate": [1e-3, 3e-3, 1e-2, 3e-2]}
+    choices: dict[str, Any] = {"rate": [1e-3, 3e-3, 1e-2, 3e-2]}
     choices |= {"update_hidden": [10, 40], "embedding": [2, 8]}
     runs = tuple(
         run
@@ -227,8 +257,11 @@ def sizes(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
 def _runs(
     scale, seeds, delays, experiment="remember", shorter=1, **choices
 ) -> tuple[Planned, ...]:
-    """Runs in the book of the paper, for each choice, delay and seed."""
-    ticks = {"laptop": 100_000, "paper": 1_000_000}[scale] // shorter
+    """Runs in the book of the paper, for each choice, delay and seed.
+
+    A laptop's are a tenth of the paper's million ticks, and `shorter` divides that.
+    """
+    ticks = {"laptop": 100_000 // shorter, "paper": 1_000_000}[scale]
     return grid(
         f"learning_to_remember.{experiment}",
         text=["wizard-of-oz"],

@@ -17,11 +17,9 @@ def lines(
 ) -> str:
     """Curves by name, each `y` or `(x, y)`; `levels` are drawn as dashed lines."""
     figure, axes = new_figure()
-    for colour, (name, curve) in zip(
-        _colours(len(curves)), curves.items(), strict=True
-    ):
+    for i, (name, curve) in enumerate(curves.items()):
         points = curve if isinstance(curve, tuple) else (np.arange(len(curve)), curve)
-        axes.plot(*points, label=name, color=colour, linewidth=1.4)
+        axes.plot(*points, label=name, linewidth=1.4, **stroke(i))
     for name, level in (levels or {}).items():
         axes.axhline(level, color="#888", linestyle="--", linewidth=0.9)
         axes.annotate(
@@ -38,6 +36,11 @@ def lines(
     if len(curves) > 1:
         axes.legend(fontsize=8, frameon=False, ncols=2)
     return svg(figure)
+
+
+def stroke(i: int) -> dict[str, str]:
+    """The colour and style of the curve with this number: no two of 18 are alike."""
+    return {"color": COLOURS[i % 6], "linestyle": ("-", "--", ":")[i // 6 % 3]}
 
 
 def new_figure(width: float = 7.0, height: float = 3.4, columns: int = 1):
@@ -59,7 +62,3 @@ def svg(figure) -> str:
     with matplotlib.rc_context({"svg.hashsalt": "plastica"}):
         figure.savefig(page, format="svg", metadata={"Date": None})
     return page.getvalue()[page.getvalue().index("<svg") :]
-
-
-def _colours(count: int) -> list[str]:
-    return [COLOURS[i % len(COLOURS)] for i in range(count)]

@@ -173,12 +173,27 @@ def two_cores():
         pytest.skip("this machine has one core")
 
 
+GRADIENT = ["--length=8", "--hidden=5", "--lives=4", "--scale=0.05"]
+STRATEGY = ["--search=cma_es", "--length=8", "--hidden=3", "--population=8"]
+
+
 @pytest.mark.slow
-def test_two_processes_do_what_one_does(tmp_path, two_cores):
-    one, two = (
-        ended(pair(*train(tmp_path, str(n), 6), processes=n))[0] for n in (1, 2)
-    )
-    assert one == [0] and two == [0, 0]
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evolved_rules.memorise", *flags()],
+        ["evolved_rules.by_gradient", *GRADIENT],
+        ["meet.meet", *STRATEGY],
+    ],
+    ids=lambda words: words[0],
+)
+def test_two_processes_do_what_one_does(tmp_path, two_cores, words):
+    (tmp_path / "tale.txt").write_bytes(TALE)
+    told = ["--text", str(tmp_path / "tale.txt"), "--generations=6", "--no-report"]
+    for n in (1, 2):
+        out = ["--out", str(tmp_path / str(n))]
+        status, said = ended(pair("train", *words, *told, *out, processes=n))
+        assert status == [0] * n, said
     alone, together = (last_state(tmp_path / n)[0] for n in ("1", "2"))
     for name, array in alone.items():
         np.testing.assert_allclose(together[name], array, rtol=1e-5, atol=1e-7)

@@ -19,7 +19,7 @@ from plastica.experiments import knobs
 from plastica.experiments.figures import Scale, alike, dots, final, named, table
 from plastica.learner import AbstractLearner
 from plastica.network import Network
-from plastica.plots import COLOURS, new_figure, svg
+from plastica.plots import new_figure, stroke, svg
 from plastica.rules import VectorNeuron
 from plastica.rules.vector_neuron import Effect, Kinds
 from plastica.search import MetaGradient, optimiser
@@ -308,13 +308,12 @@ def _cells(group: Sequence[Record]) -> tuple:
 def _curves(groups: dict[str, list[Record]]) -> Panel:
     figure, axes = new_figure(height=4.4)
     for i, (who, group) in enumerate(groups.items()):
-        colour, style = COLOURS[i % len(COLOURS)], ("-", "--", ":")[i // 6 % 3]
         lived = [np.array(record["living"], float).T for record in group]
         best = min(lived, key=lambda curve: np.nanmean(curve[1][-5:]))
         ticks = best[0] * group[0]["ticks"] / group[0]["generations"] / 2
         mean = np.mean([curve[1] for curve in lived], axis=0)
-        axes.plot(ticks, mean, style, color=colour, linewidth=1.4, label=who)
-        axes.plot(ticks, best[1], style, color=colour, linewidth=0.5)
+        axes.plot(ticks, mean, linewidth=1.4, label=who, **stroke(i))
+        axes.plot(ticks, best[1], linewidth=0.5, **stroke(i))
     axes.set(xlabel="ticks lived", ylabel="nats per symbol asked back")
     axes.legend(fontsize=6, frameon=False, ncols=2)
     said = "Thick: the mean over seeds. Thin: the seed that is best at the end."

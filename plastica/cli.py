@@ -75,5 +75,8 @@ def _command(name: str) -> Callable[[list[str]], int | None]:
 
 
 def _said(what: object, status: int) -> int:
+    from plastica import cluster
+
+    cluster.ends_with(status)
     print(f"plastica: {what}", file=sys.stderr)
     return status

@@ -32,6 +32,8 @@ GRACE_SECONDS = 5.0  # after another's error, in which this one may end by its o
 JAX_PATIENCE_SECONDS = 120  # longer, so that ours comes first
 ENDED = ("done", "failed")  # last words of a process
 LEFT = 75  # the exit status: try again, with `resume`
+LAST_TABLE_SECONDS = 24 * 3600  # for the leader, while the others wait to end with it
+_status: int | None = None  # once this process is about to end with an error
 MOST_CORES = 1024
 LONGEST_MESSAGE = 1024
 
@@ -76,6 +78,7 @@ def join(place: Place) -> None:
             place.processes,
             place.process,
             heartbeat_timeout_seconds=JAX_PATIENCE_SECONDS,
+            shutdown_timeout_seconds=LAST_TABLE_SECONDS,
         )
     except (ValueError, RuntimeError) as error:
         raise Refusal(
@@ -83,6 +86,16 @@ def join(place: Place) -> None:
             "MPI or Kubernetes start all processes alike, elsewhere give each "
             "--coordinator, --processes and --process"
         ) from error
+
+
+def ends_with(status: int) -> None:
+    """Ends a joined process with this status soon, whether the others end or not."""
+    global _status
+    if hasattr(_abort_as_leaving, "kept"):
+        _status = status
+        leaving = threading.Timer(2 * GRACE_SECONDS, os._exit, [status])
+        leaving.daemon = True
+        leaving.start()
 
 
 def count() -> int:
@@ -285,6 +298,8 @@ def _abort_as_leaving() -> None:
 
     @ctypes.CFUNCTYPE(None, ctypes.c_int)
     def leave(number: int) -> None:
+        if _status is not None:
+            os._exit(_status)
         _leave("aborted, as JAX does when another process was killed")
 
     _abort_as_leaving.kept = leave  # type: ignore[attr-defined]  # as long as we live

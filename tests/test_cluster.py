@@ -263,10 +263,10 @@ def test_a_disk_that_fills_up_ends_all_and_the_last_state_stands(tmp_path, two_c
     mounted = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
     if os.geteuid() or subprocess.run(mounted, capture_output=True).returncode:
         pytest.skip("this machine does not let a small disk be mounted")
+    processes = pair(*train(tmp_path, "disk/run", 100_000))
     try:
-        processes = pair(*train(tmp_path, "disk/run", 100_000))
         until(disk / "run", 20)
-        with (disk / "ballast").open("wb") as ballast, suppress(OSError):
+        with suppress(OSError), (disk / "ballast").open("wb", 0) as ballast:
             while True:
                 ballast.write(bytes(4096))
         status, said = ended(processes)
@@ -276,6 +276,10 @@ def test_a_disk_that_fills_up_ends_all_and_the_last_state_stands(tmp_path, two_c
         _, generation = last_state(disk / "run")
         words = ["resume", str(disk / "run"), "--no-report"]
         more = ["--generations", str(generation + 5)]
-        assert ended(pair(*words, *more))[0] == [0, 0]
+        status, said = ended(pair(*words, *more))
+        assert status == [0, 0], said
     finally:
+        for process in processes:
+            process.kill()
+            process.wait()
         subprocess.run(["umount", str(disk)], check=True)

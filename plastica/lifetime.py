@@ -14,6 +14,7 @@ from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, State
 from plastica.task import AbstractTask, Loss, World
 
+SHORT = 500  # ticks of a life of which every state is kept for its gradient
 Watch = Callable[[State, World, Array], Any]  # what a picture wants to see of a tick
 
 
@@ -29,7 +30,8 @@ def live(
 
     Returns the last state and world, every tick's loss (fields of shape `(ticks,)`),
     and what `watch(state, world, y)` saw, stacked over ticks (None without one).
-    Differentiated, it stores the states of about `2 sqrt(ticks)` ticks.
+    Differentiated, it stores the states of all ticks of a short life, and of about
+    `2 sqrt(ticks)` of a long one; whatever else a gradient needs is computed again.
     """
 
     def tick(carry, _):
@@ -124,7 +126,12 @@ def _listed(kinds: frozenset[str]) -> str:
 
 
 def _segment_length(ticks: int) -> int:
-    """About the square root of `ticks`, a divisor of it if there is one near."""
+    """One tick in short lives, where keeping all states is little; else about the root.
+
+    A divisor of `ticks`, if there is one near: what is left over is kept in full.
+    """
+    if ticks <= SHORT:
+        return 1
     root = max(isqrt(ticks), 1)
     near = [n for n in range(root, 2 * root + 1) if ticks % n == 0]
     return near[0] if near else root

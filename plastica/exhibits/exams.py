@@ -63,9 +63,10 @@ class Exams(AbstractExhibit):
             wrong = self._exams(learner, key)
             scores = (*map(Score.of, wrong), Score.of(wrong.mean(0)))
             rows.append((name, scores))
-        lessons = max(course.lessons for course in self.courses)
+        lengths = {course.lessons for course in self.courses}
+        when = f" after {lengths.pop()} lessons" if len(lengths) == 1 else ""
         return Table(
-            f"share wrong after {lessons} lessons, {self.lives} lives",
+            f"share wrong{when}, {self.lives} lives",
             (*self.names, "mean"),
             tuple(rows),
             "Newborns on networks of the same sizes, taught by the same streams.",

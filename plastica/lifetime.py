@@ -52,7 +52,7 @@ def live(
     def segment(carry, _):
         return lax.scan(tick, carry, length=inner)
 
-    inner = _segment_length(ticks)
+    inner = 1 if ticks <= SHORT else isqrt(ticks)
     carry, seen = lax.scan(segment, (state, world), length=ticks // inner)
     seen = jax.tree.map(lambda s: s.reshape(-1, *s.shape[2:]), seen)
     if ticks % inner:
@@ -123,15 +123,3 @@ def check(learner: AbstractLearner, task: AbstractTask) -> None:
 
 def _listed(kinds: frozenset[str]) -> str:
     return " and ".join(sorted(f"{kind}s" for kind in kinds))
-
-
-def _segment_length(ticks: int) -> int:
-    """One tick in short lives, where keeping all states is little; else about the root.
-
-    A divisor of `ticks`, if there is one near: what is left over is kept in full.
-    """
-    if ticks <= SHORT:
-        return 1
-    root = max(isqrt(ticks), 1)
-    near = [n for n in range(root, 2 * root + 1) if ticks % n == 0]
-    return near[0] if near else root

@@ -1,5 +1,6 @@
 """Variable sharing: cloned back-propagation, and rules from scratch (paper 003)."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
@@ -245,8 +246,8 @@ def _course(images: str, part: str, lived, pixels, exams=0, **choices):
     rest = len(there.labels) - there.tests
     own = {"validation": slice(rest * 4 // 5, rest), "unseen": slice(rest, None)}
     if part in own:
-        images, labels = there.images[own[part]], there.labels[own[part]]
-        there = replace(there, images=images, labels=labels, tests=len(labels) // 5)
+        kept, labels = there.images[own[part]], there.labels[own[part]]
+        there = replace(there, images=kept, labels=labels, tests=len(labels) // 5)
         part = "test"
     shown = STANDARD if pixels == "standardised" else {}
     return Classification.of(
@@ -262,7 +263,7 @@ def _shown(courses: dict[str, Classification], rates, lives, hidden=()) -> Exams
         for method in ("sgd", "adam")
         for rate in rates
     }
-    return Exams.of(courses, rivals, lives)
+    return Exams(courses, rivals, lives)
 
 
 def _online(start, search, sets, lived, pixels, counts, **choices) -> Experiment:
@@ -295,34 +296,27 @@ def _online(start, search, sets, lived, pixels, counts, **choices) -> Experiment
 
 def _scores(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
     """Scores over seeds of all learners in all courses, and their lives."""
-    cells: dict[str, dict[str, dict[int, float]]] = {}  # who, where, seed
-    curves: dict[str, list] = {}
+    found: dict = defaultdict(lambda: defaultdict(dict))  # by who, where and seed
+    lives: dict[str, list] = defaultdict(list)
     for record in records:
-        for name, row in record["scores"]["rows"].items():
-            for column, cell in zip(record["scores"]["columns"], row, strict=True):
-                if column != "mean":
-                    seeds = cells.setdefault(_who(record, name), {})
-                    seeds = seeds.setdefault(_where(record, column), {})
-                    seeds[record["seed"]] = cell["mean"]
-        for name, life in record["scores"]["life"].items():
-            curve = f"{_who(record, 'this rule')}, {_where(record, name)}"
-            curves.setdefault(curve, []).append(life)
-    columns = tuple(dict.fromkeys(where for row in cells.values() for where in row))
-    rows = [
-        (
-            who,
-            tuple(
-                Score.of(np.array([*row.get(c, {0: np.nan}).values()])) for c in columns
-            ),
-        )
-        for who, row in cells.items()
-    ]
-    means = {who: np.mean(lives, 0) for who, lives in curves.items()}
-    so_far = {w: np.cumsum(m) / np.arange(1, len(m) + 1) for w, m in means.items()}
+        seed, told = record["seed"], record["scores"]
+        for row, cells in told["rows"].items():
+            for column, cell in zip(told["columns"], cells, strict=True):
+                who, where = _who(record, row), _where(record, column)
+                found[who][where][seed] = cell["mean"]
+        for name, life in told["life"].items():
+            lives[f"{_who(record, 'this rule')}, {_where(record, name)}"].append(life)
+    columns = dict.fromkeys(where for row in found.values() for where in row)
+    columns.pop("mean", None)
+    rows = []
+    for who, row in found.items():
+        means = [list(row.get(where, {0: np.nan}).values()) for where in columns]
+        rows.append((who, tuple(Score.of(np.array(each)) for each in means)))
+    sums = {who: np.cumsum(np.mean(each, 0)) for who, each in lives.items()}
+    so_far = {who: s / np.arange(1, len(s) + 1) for who, s in sums.items()}
     panel = Panel("Within a life", "The mean so far.", lines(so_far, "tick", ""))
     title = records[0]["scores"]["title"].split(" after")[0].split(",")[0]
-    seeds = len({record["seed"] for record in records})
-    return Table(f"{title}; means over {seeds} seeds", columns, tuple(rows)), [panel]
+    return Table(f"{title}, over seeds", tuple(columns), tuple(rows)), [panel]
 
 
 def _who(record: Record, row: str) -> str:
@@ -337,5 +331,6 @@ def _who(record: Record, row: str) -> str:
 def _where(record: Record, column: str) -> str:
     """A column of a record, after how many lessons where it does not say."""
     clone = record["source"]["experiment"] == "vsml.clone"
-    lessons = record["source"]["arguments"].get("lessons")
-    return f"{column}, after {lessons:,}" if clone else column
+    if not clone or column == "mean":
+        return column
+    return f"{column}, after {record['source']['arguments']['lessons']:,}"

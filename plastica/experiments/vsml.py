@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +30,10 @@ Others = Annotated[
     tuple[str, ...],
     arg(help="sets of images that the search never sees, shown at the end"),
 ]
-STANDARD = {"mean": 0.1307, "deviation": 0.3081}  # of MNIST's pixels, for every set
+STANDARD: dict[str, Any] = {
+    "mean": 0.1307,
+    "deviation": 0.3081,
+}  # of MNIST's pixels, for every set
 PASS = 60_000  # images of one pass over MNIST
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # of the gradient descents shown beside
 UNSEEN, SHOWN = 8, 32  # lives of every evaluation, and at the end
@@ -66,10 +69,7 @@ def clone(
     seed: knobs.Seed = 0,
 ) -> Experiment:
     """A sub-LSTM learns back-propagation on random data (figure 5, blue)."""
-    courses = {
-        each: _course(each, "test", (28, lessons), "as they are", EXAM)
-        for each in images
-    }
+    courses = {each: _course(each, "test", (28, lessons), EXAM) for each in images}
     cloning = Cloning(rate=learns, bias_rate=learns / 50)
     shown = _shown(courses, (learns,), lives, hidden)
     return _cloned(cloning, shown, rate, (generations, every, seed), hidden)
@@ -99,7 +99,7 @@ def improve(
     }[search]()
     start = _backpropagating(seed, side * side)
     sets, lived = (images, *others), (side, lessons, lives)
-    return _online(start, found, sets, lived, "as they are", (generations, every, seed))
+    return _online(start, found, sets, lived, (generations, every, seed), {})
 
 
 def from_scratch(
@@ -124,7 +124,7 @@ def from_scratch(
     relabelled: Annotated[
         bool, arg(help="each life has its own order of labels")
     ] = False,
-    generations: knobs.Generations = 5_000,
+    generations: knobs.Generations = 3_000,
     every: knobs.Every = 100,
     seed: knobs.Seed = 0,
 ) -> Experiment:
@@ -149,19 +149,13 @@ def from_scratch(
             Population(population), optimiser("adam", rate), sigma
         ),
     }[search]()
-    whole = _online(
-        start,
-        found,
-        (images, *others),
-        (side, lessons, lives),
-        "standardised",
-        (generations, every, seed),
-        projected=projected,
-        answers=classes if relabelled else None,
-    )
+    sets, lived = (images, *others), (side, lessons, lives)
+    counts, answers = (generations, every, seed), classes if relabelled else None
+    drawn = {"projected": projected, "answers": answers}
+    whole = _online(start, found, sets, lived, counts, STANDARD, **drawn)
     if not warm_up or isinstance(start, Recurrent):
         return whole
-    short = _course(images, "training", (4, 20), "standardised", answers=2)
+    short = _course(images, "training", (4, 20), answers=2, **STANDARD)
     easy = Lifetime.of(Entry(short, short.network()), lives=64)
     return replace(whole, objective=easy, stages=((warm_up, whole.objective),))
 
@@ -233,7 +227,7 @@ def _lively(rule: VSML) -> VSML:
     return replace(rule, cell=replace(rule.cell, b=b), C=10 * rule.C)
 
 
-def _course(images: str, part: str, lived, pixels, exams=0, **choices):
+def _course(images: str, part: str, lived, exams=0, **choices) -> Classification:
     """Lives of an image a tick, "unseen" ones and "validation" of images of their own.
 
     The former are those set apart, the latter the last fifth of the others; in each,
@@ -249,10 +243,8 @@ def _course(images: str, part: str, lived, pixels, exams=0, **choices):
         kept, labels = there.images[own[part]], there.labels[own[part]]
         there = replace(there, images=kept, labels=labels, tests=len(labels) // 5)
         part = "test"
-    shown = STANDARD if pixels == "standardised" else {}
-    return Classification.of(
-        there, part, batch=None, lessons=lessons, exams=exams, **shown, **choices
-    )
+    taught = {"batch": None, "lessons": lessons, "exams": exams}
+    return Classification.of(there, part, **taught, **choices)
 
 
 def _shown(courses: dict[str, Classification], rates, lives, hidden=()) -> Exams:
@@ -266,21 +258,18 @@ def _shown(courses: dict[str, Classification], rates, lives, hidden=()) -> Exams
     return Exams(courses, rivals, lives)
 
 
-def _online(start, search, sets, lived, pixels, counts, **choices) -> Experiment:
+def _online(start, search, sets, lived, counts, pixels, **choices) -> Experiment:
     """Searched on lives of training images, shown on lives of images set apart."""
     side, lessons, lives = lived
     generations, every, seed = counts
-    size, source = (side, lessons), load_images(sets[0])
-    training = _course(sets[0], "training", size, pixels, **choices)
-    held_out = _course(sets[0], "validation", size, pixels)
-    late = 5 * lessons
-    courses = {
-        f"{each}, first {lessons:,}": _course(each, "unseen", size, pixels)
-        for each in sets
-    } | {
-        f"{each}, after {late:,}": _course(each, "unseen", (side, late), pixels, LATE)
-        for each in sets
-    }
+    size, late, source = (side, lessons), (side, 5 * lessons), load_images(sets[0])
+    training = _course(sets[0], "training", size, **pixels, **choices)
+    held_out = _course(sets[0], "validation", size, **pixels)
+    courses = {}
+    for each in sets:
+        first, after = f"{each}, first {lessons:,}", f"{each}, after {late[1]:,}"
+        courses[first] = _course(each, "unseen", size, **pixels)
+        courses[after] = _course(each, "unseen", late, LATE, **pixels)
     return Experiment(
         learner=start,
         objective=Lifetime.of(training, lives=lives),

@@ -39,7 +39,9 @@ BY_NAME = {
 }
 
 
-@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize(
+    "name", ["memorise-100", pytest.param("learns-images", marks=pytest.mark.slow)]
+)
 def test_a_rule_is_evaluated_by_name_without_any_data(name, capsys, monkeypatch):
     words, told = BY_NAME[name]
     monkeypatch.delenv("PLASTICA_DATA", raising=False)
@@ -48,6 +50,8 @@ def test_a_rule_is_evaluated_by_name_without_any_data(name, capsys, monkeypatch)
 
 
 def test_a_name_that_is_none_is_refused(capsys):
-    with pytest.raises(Refusal, match="no rule 'memorize'.*there are learns-images, memorise-100"):
+    with pytest.raises(
+        Refusal, match="no rule 'memorize'.*there are learns-images, memorise-100"
+    ):
         pl.zoo.load("memorize")
     assert main(["eval", "zoo:memorize"]) == 2

@@ -22,7 +22,14 @@ from plastica.network import Network
 from plastica.objective import Entry, Lifetime
 from plastica.plots import lines
 from plastica.rules import VSML, Cloning
-from plastica.search import CMAES, MetaGradient, OpenAIES, Population, optimiser
+from plastica.search import (
+    CMAES,
+    AbstractSearch,
+    MetaGradient,
+    OpenAIES,
+    Population,
+    optimiser,
+)
 from plastica.sweep import Planned, Record, Sweep, grid
 from plastica.tasks import Classification
 
@@ -30,6 +37,8 @@ Others = Annotated[
     tuple[str, ...],
     arg(help="sets of images that the search never sees, shown at the end"),
 ]
+SearchName = Literal["gradient", "cma-es", "openai-es"]
+Sigma = Annotated[float, arg(help="deviation of an evolution's noise, or its first")]
 STANDARD: dict[str, Any] = {
     "mean": 0.1307,
     "deviation": 0.3081,
@@ -82,22 +91,17 @@ def improve(
     side: knobs.Side = 14,
     lessons: knobs.Lessons = 200,
     lives: knobs.Lives = 1,
-    search: Literal["cma-es", "openai-es"] = "cma-es",
-    sigma: Annotated[
-        float, arg(help="deviation of the noise, or the first one")
-    ] = 0.01,
+    search: SearchName = "cma-es",
+    rate: knobs.Rate = 1e-2,
+    sigma: Sigma = 0.01,
     population: knobs.Members = 16,
     generations: knobs.Generations = 200,
     every: knobs.Every = 10,
     seed: knobs.Seed = 0,
 ) -> Experiment:
     """Evolve the clone that --init-from names, to learn faster (figure 5, orange)."""
-    members = Population(population)
-    found = {
-        "cma-es": lambda: CMAES(members, sigma),
-        "openai-es": lambda: OpenAIES(members, optimiser("adam", sigma), sigma),
-    }[search]()
     start = _backpropagating(seed, side * side)
+    found = _search(search, rate, sigma, population, generations)
     sets, lived = (images, *others), (side, lessons, lives)
     return _online(start, found, sets, lived, (generations, every, seed), {})
 
@@ -114,9 +118,9 @@ def from_scratch(
     warm_up: Annotated[
         int, arg(help="generations of short lives before: two classes, 16 pixels")
     ] = 500,
-    search: Literal["gradient", "openai-es"] = "gradient",
+    search: SearchName = "gradient",
     rate: knobs.Rate = 5e-3,
-    sigma: Annotated[float, arg(help="deviation of the noise of an evolution")] = 0.05,
+    sigma: Sigma = 0.05,
     population: knobs.Members = 128,
     projected: Annotated[
         bool, arg(help="each life sees through its own matrix")
@@ -141,14 +145,7 @@ def from_scratch(
         ),
         "meta-rnn": lambda: Recurrent.lstm(key, pixels, units, classes, "error"),
     }[learner]()
-    found = {
-        "gradient": lambda: MetaGradient(
-            optimiser=optimiser("adam", rate, 1.0, generations)
-        ),
-        "openai-es": lambda: OpenAIES(
-            Population(population), optimiser("adam", rate), sigma
-        ),
-    }[search]()
+    found = _search(search, rate, sigma, population, generations)
     sets, lived = (images, *others), (side, lessons, lives)
     counts, answers = (generations, every, seed), classes if relabelled else None
     drawn = {"projected": projected, "answers": answers}
@@ -201,13 +198,23 @@ def _cloned(cloning: Cloning, exhibit, rate, counts, hidden=()) -> Experiment:
     return Experiment(
         learner=_backpropagating(seed, 28 * 28, *hidden),
         objective=cloning,
-        search=MetaGradient(optimiser=optimiser("adam", rate, 1.0, generations)),
+        search=_search("gradient", rate, 0.0, 1, generations),
         generations=generations,
         evaluation=cloning,
         every=every,
         exhibit=exhibit,
         seed=seed,
     )
+
+
+def _search(name, rate, sigma, population, generations) -> AbstractSearch:
+    members = Population(population)
+    fading = optimiser("adam", rate, 1.0, generations)
+    return {
+        "gradient": lambda: MetaGradient(optimiser=fading),
+        "cma-es": lambda: CMAES(members, sigma),
+        "openai-es": lambda: OpenAIES(members, optimiser("adam", rate), sigma),
+    }[name]()
 
 
 def _backpropagating(seed: int, *layers: int) -> VSML:

@@ -29,7 +29,7 @@ class Exams(AbstractExhibit):
     courses: Mapping[str, AbstractCourse]
     rivals: Mapping[str, AbstractRule]
     lives: int = eqx.field(static=True, default=20)
-    unit: ClassVar[str] = "share wrong"
+    unit: ClassVar[str] = "loss"  # a search is judged by nats or by the share wrong
 
     def yardsticks(self) -> dict[str, float]:
         """None: a search may be judged by nats, which rivals' logits put lower."""
@@ -69,7 +69,7 @@ class Exams(AbstractExhibit):
             who: self._lives(rule, _begun(course), key)[0].mean(0)
             for who, rule in {"this rule": learner, **self.rivals}.items()
         }
-        picture = lines(curves, "tick", self.unit)
+        picture = lines(curves, "tick", "share wrong")
         return [
             Panel(f"Learning {name}", "Means over lives, before each tick.", picture)
         ]

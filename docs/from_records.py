@@ -127,6 +127,11 @@ def memory() -> str:
     return _measured("memory")
 
 
+def grids() -> str:
+    """A grid of sub-LSTMs at the size of the authors' program."""
+    return _measured("grid")
+
+
 def learners() -> str:
     """Every learner on XLA."""
     return _measured("learners")

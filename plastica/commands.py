@@ -19,6 +19,7 @@ def train(words: list[str]) -> None:
     source, chosen, arguments = named_experiment(options.Train, words, "plastica train")
     _set_up(chosen)
     experiment = source.call(arguments)
+    start = None
     if chosen.init_from:
         start = load(chosen.init_from, like=experiment.learner)
         experiment = replace(experiment, learner=start)
@@ -30,7 +31,7 @@ def train(words: list[str]) -> None:
         return describe(experiment)
     run = _watched(
         lambda display: carry_out(
-            experiment, chosen.out, source.recorded(arguments), display
+            experiment, chosen.out, source.recorded(arguments), display, start
         )
     )
     if cluster.leads():
@@ -208,9 +209,13 @@ def _finish(run, beside: dict, wanted: bool) -> None:
     import numpy as np
 
     from plastica import report as page
-    from plastica.store import write_json
+    from plastica.saving import load
+    from plastica.store import suffixed, write_json
 
     learners = {"this rule": run.best()} | beside
+    if suffixed(run.folder.start, ".json").is_file():
+        start = load(run.folder.start, like=run.experiment.learner)
+        learners["where it began"] = start
     if run.experiment.exhibit:
         table = _show_table(run.experiment, learners, run.experiment.seed)
         scores = {name: [s._asdict() for s in row] for name, row in table.rows}

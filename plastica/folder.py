@@ -2,7 +2,8 @@
 
 config.json      what was run, with which versions, devices and data
 metrics.jsonl    a line a generation
-checkpoints/     the last three states of the search, and the best rule by evaluation
+checkpoints/     the last three states of the search, the best rule by evaluation, and
+                 the rule that it began from, if it was given one
 snapshots/       theta along the way, few enough to animate
 rule.npz .json   the rule found; report.html shows it
 """
@@ -59,6 +60,7 @@ class RunFolder:
         self.metrics = self.path / "metrics.jsonl"
         self.rule = self.path / "rule"
         self.best = self.path / "checkpoints" / "best"
+        self.start = self.path / "checkpoints" / "start"
         self.report = self.path / "report.html"
 
     def refuse_if_used(self) -> None:

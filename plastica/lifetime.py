@@ -14,6 +14,7 @@ from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, State
 from plastica.task import AbstractTask, Loss, World
 
+SHORT = 500  # ticks of a life of which every state is kept for its gradient
 Watch = Callable[[State, World, Array], Any]  # what a picture wants to see of a tick
 
 
@@ -29,7 +30,8 @@ def live(
 
     Returns the last state and world, every tick's loss (fields of shape `(ticks,)`),
     and what `watch(state, world, y)` saw, stacked over ticks (None without one).
-    Differentiated, it stores the states of about `2 sqrt(ticks)` ticks.
+    Differentiated, it stores the states of all ticks of a short life, and of about
+    `2 sqrt(ticks)` of a long one; whatever else a gradient needs is computed again.
     """
 
     def tick(carry, _):
@@ -50,7 +52,7 @@ def live(
     def segment(carry, _):
         return lax.scan(tick, carry, length=inner)
 
-    inner = _segment_length(ticks)
+    inner = 1 if ticks <= SHORT else isqrt(ticks)
     carry, seen = lax.scan(segment, (state, world), length=ticks // inner)
     seen = jax.tree.map(lambda s: s.reshape(-1, *s.shape[2:]), seen)
     if ticks % inner:
@@ -121,10 +123,3 @@ def check(learner: AbstractLearner, task: AbstractTask) -> None:
 
 def _listed(kinds: frozenset[str]) -> str:
     return " and ".join(sorted(f"{kind}s" for kind in kinds))
-
-
-def _segment_length(ticks: int) -> int:
-    """About the square root of `ticks`, a divisor of it if there is one near."""
-    root = max(isqrt(ticks), 1)
-    near = [n for n in range(root, 2 * root + 1) if ticks % n == 0]
-    return near[0] if near else root

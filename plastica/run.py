@@ -18,7 +18,7 @@ from plastica.folder import BEATS, RunFolder
 from plastica.kernels import library
 from plastica.learner import AbstractLearner, flatten, theta
 from plastica.loop import Display, Loop, key_for, plain
-from plastica.saving import arrays_of, load
+from plastica.saving import arrays_of, load, save
 from plastica.search.population import Population, measured, placed
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,8 @@ def train(
         config = _config(run.experiment, source, chunks)
         whole = cluster.whole(state)
         cluster.led(lambda: run.folder.create(config, whole))
+        if init_from is not None:
+            cluster.led(lambda: save(init_from, run.folder.start))
         return _carry_out(run, state, 0, 0.0, display)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -26,15 +26,20 @@ Record = dict[str, Any]  # arguments, commit, seed, curve, scores, machine, seco
 
 @dataclass(frozen=True)
 class Planned:
-    """One run of a sweep: an experiment function and its arguments."""
+    """One run of a sweep: an experiment function and its arguments.
+
+    With a `start`, another run of the sweep, it begins from the rule found there.
+    """
 
     experiment: str
     arguments: dict[str, Any]
+    start: "Planned | None" = None
 
     @property
     def name(self) -> str:
         """Of its folder."""
         spelled = [f"{name}={value}" for name, value in self.arguments.items()]
+        spelled += [f"from=({self.start.name})"] if self.start else []
         words = ",".join([self.experiment.rpartition(".")[2], *spelled])
         return words.replace("/", "-").replace(" ", "")
 
@@ -75,23 +80,26 @@ def carry_out(
     for place in (folder, runs):
         place.mkdir(parents=True, exist_ok=True)
     places = [runs / run.name for run in sweep.runs]
-    todo = [i for i, place in enumerate(places) if not finished(place)]
+    todo = [run for run in sweep.runs if not finished(runs / run.name)]
     say(f"{len(places)} runs, {len(places) - len(todo)} of them finished before")
 
     interrupted = Event()
 
-    def one(i: int) -> tuple[int, int]:
-        status = -2 if interrupted.is_set() else _in_process(sweep.runs[i], places[i])
+    def one(run: Planned) -> tuple[Path, int]:
+        status = -2 if interrupted.is_set() else _in_process(run, runs)
         if status in INTERRUPTED:
             interrupted.set()
-        return i, status
+        return runs / run.name, status
 
+    first = [run for run in todo if run.start is None]
+    waves = first, [run for run in todo if run.start]
     with ThreadPoolExecutor(max(processes, 1)) as pool:
-        for done, (i, status) in enumerate(pool.map(one, todo), 1):
+        ended = chain.from_iterable(pool.map(one, wave) for wave in waves)
+        for done, (place, status) in enumerate(ended, 1):
             if status in INTERRUPTED:
                 raise Refusal(f"interrupted; the same command goes on in {folder}")
-            how = "done" if status == 0 else f"failed ({status}), see {places[i]}.log"
-            say(f"{done} of {len(todo)}: {places[i].name} {how}")
+            how = "done" if status == 0 else f"failed ({status}), see {place}.log"
+            say(f"{done} of {len(todo)}: {place.name} {how}")
     records = [record(place) for place in places if finished(place)]
     lines = "".join(json.dumps(r) + "\n" for r in records)
     write_aside(folder / "records.jsonl", lambda file: file.write(lines.encode()))
@@ -164,11 +172,13 @@ def flags(arguments: dict[str, Any]) -> Iterable[str]:
             yield from map(str, value if isinstance(value, tuple) else (value,))
 
 
-def _in_process(run: Planned, place: Path) -> int:
+def _in_process(run: Planned, runs: Path) -> int:
+    place = runs / run.name
     if (place / "config.json").is_file():
         words = ["resume", str(place)]
     else:
         words = ["train", run.experiment, "--out", str(place), *flags(run.arguments)]
+        words += ["--init-from", str(runs / run.start.name)] if run.start else []
     with suffixed(place, ".log").open("a") as log:
         command = [sys.executable, "-m", "plastica", *words]
         status = subprocess.run(command, stdout=log, stderr=log, env=os.environ)

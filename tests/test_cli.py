@@ -268,7 +268,7 @@ def test_a_run_starts_from_a_run(run):
     assert "does not fit: layers.0.M1" in refused(
         "train", *words, "--init-from", run, "--update-hidden", "3"
     )
-    done("train", *words, "--init-from", run)
+    assert "where it began" in done("train", *words, "--init-from", run)
     found = read_bundle(run / "checkpoints" / "best")[1]["made"]["eval/loss"]
     assert rows("new")[0]["eval/loss"] == found
 

@@ -71,6 +71,16 @@ def processes(finished, monkeypatch):
     return called, statuses
 
 
+def test_a_run_that_begins_from_another_comes_after_it(tmp_path, processes):
+    called, _ = processes
+    later = Planned(RUNS[0].experiment, {"rate": 0.3}, start=RUNS[0])
+    carry_out(Sweep((later, *RUNS), draw), tmp_path / "sweep", say=lambda _: None)
+    words = called[-1]
+    begun = words[words.index("--init-from") + 1]
+    assert len(called) == 3 and begun == str(tmp_path / "runs" / RUNS[0].name)
+    assert not any("--init-from" in other for other in called[:-1])
+
+
 def test_a_sweep_runs_what_is_missing_and_skips_what_is_finished(tmp_path, processes):
     called, _ = processes
     said = []

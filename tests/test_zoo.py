@@ -7,6 +7,7 @@ import pytest
 import plastica as pl
 from plastica.cli import main
 from plastica.errors import Refusal
+from plastica.experiments.vsml import from_scratch
 
 
 @pytest.mark.parametrize("name", pl.zoo.names())
@@ -25,13 +26,32 @@ def test_the_memory_does_what_its_card_says(shared_data):
     assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
 
 
-def test_a_rule_is_evaluated_by_name_without_any_data(capsys, monkeypatch):
+def test_what_learns_images_does_what_its_card_says(shared_data):
+    shown = from_scratch(others=()).exhibit.courses["mnist, first 200"]
+    found = pl.evaluate(pl.zoo.load("learns-images"), shown, lives=20, key=5).miss
+    said = re.search(r"this rule \| (\S*) ± (\S*) \|", pl.zoo.card("learns-images"))
+    assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
+
+
+BY_NAME = {
+    "memorise-100": (["--length", "20", "--devices", "2"], "second reading"),
+    "learns-images": (["--lessons", "20"], "digits, first 20"),
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["memorise-100", pytest.param("learns-images", marks=pytest.mark.slow)]
+)
+def test_a_rule_is_evaluated_by_name_without_any_data(name, capsys, monkeypatch):
+    words, told = BY_NAME[name]
     monkeypatch.delenv("PLASTICA_DATA", raising=False)
-    assert main(["eval", "zoo:memorise-100", "--length", "20", "--devices", "2"]) == 0
-    assert "second reading" in capsys.readouterr().out
+    assert main(["eval", f"zoo:{name}", *words]) == 0
+    assert told in capsys.readouterr().out
 
 
 def test_a_name_that_is_none_is_refused(capsys):
-    with pytest.raises(Refusal, match="no rule 'memorize'.*there are memorise-100"):
+    with pytest.raises(
+        Refusal, match="no rule 'memorize'.*there are learns-images, memorise-100"
+    ):
         pl.zoo.load("memorize")
     assert main(["eval", "zoo:memorize"]) == 2

@@ -1,11 +1,12 @@
 """Gradient descent as a learner: SGD, momentum and Adam; theta is the log step size."""
 
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.errors import Refusal
@@ -13,18 +14,18 @@ from plastica.learner import AbstractRule, Feedback
 from plastica.network import Network
 
 Method = Literal["sgd", "momentum", "adam"]
-DECAY, DECAY_SQUARES, FLOOR = 0.9, 0.999, 1e-8
-
-Weights = tuple[Float[Array, "post pre_and_bias"], ...]
+STEPS = {  # of length one; the rate is a learner's own
+    "sgd": optax.identity(),
+    "momentum": optax.trace(0.9),
+    "adam": optax.scale_by_adam(),
+}
 
 
 class Learned(NamedTuple):
     """Weights with a bias last, and what the method remembers of their gradients."""
 
-    weights: Weights
-    means: Weights
-    squares: Weights
-    steps: Float[Array, ""]
+    weights: tuple[Float[Array, "post pre_and_bias"], ...]
+    remembered: optax.OptState
 
 
 class GradientState(NamedTuple):
@@ -49,7 +50,7 @@ class GradientDescent(AbstractRule):
 
     def __check_init__(self) -> None:
         """Refuse an unknown method."""
-        if self.method not in ("sgd", "momentum", "adam"):
+        if self.method not in STEPS:
             raise Refusal(
                 f'the method is "sgd", "momentum" or "adam", got {self.method!r}'
             )
@@ -71,8 +72,7 @@ class GradientDescent(AbstractRule):
             jnp.concatenate([w, jnp.zeros((len(w), 1))], 1)
             for w in chain.draw_weights(key)
         )
-        nothing = tuple(map(jnp.zeros_like, weights))
-        start = Learned(weights, nothing, nothing, jnp.zeros(()))
+        start = Learned(weights, STEPS[self.method].init(weights))
         return GradientState(jnp.zeros_like(x), start)
 
     def predict(
@@ -89,28 +89,12 @@ class GradientDescent(AbstractRule):
             right = (feedback.target > 0).astype(logs.dtype)
             return -jnp.mean(jnp.sum(right * logs, -1))
 
-        weights, means, squares, steps = state.w
+        weights, remembered = state.w
         slopes = jax.grad(loss)(weights)
-        steps = steps + 1.0
-        step: Any = slopes
-        if self.method == "momentum":
-            means = step = _each(lambda m, g: DECAY * m + g, means, slopes)
-        if self.method == "adam":
-            keep, keep_squares = 1 - DECAY**steps, 1 - DECAY_SQUARES**steps
-            means = _each(lambda m, g: DECAY * m + (1 - DECAY) * g, means, slopes)
-            squares = _each(
-                lambda v, g: DECAY_SQUARES * v + (1 - DECAY_SQUARES) * g**2,
-                squares,
-                slopes,
-            )
-            step = _each(
-                lambda m, v: m / keep / (jnp.sqrt(v / keep_squares) + FLOOR),
-                means,
-                squares,
-            )
+        step, remembered = STEPS[self.method].update(slopes, remembered)
         rate = jnp.exp(self.log_rate)
-        weights = _each(lambda w, s: w - rate * s, weights, step)
-        return state._replace(w=Learned(weights, means, squares, steps))
+        weights = jax.tree.map(lambda w, s: w - rate * s, weights, step)
+        return state._replace(w=Learned(weights, remembered))
 
     def rest(self, state: GradientState) -> GradientState:
         """Nothing shown; weights kept, and what is remembered of gradients."""
@@ -124,7 +108,3 @@ class GradientDescent(AbstractRule):
                     self.sigma
                 ](x)
         return x
-
-
-def _each(function, *trees) -> Any:
-    return jax.tree.map(function, *trees)

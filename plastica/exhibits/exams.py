@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -26,28 +26,10 @@ class Exams(AbstractExhibit):
     `rivals` are learners to stand beside it.
     """
 
-    names: tuple[str, ...] = eqx.field(static=True)
-    courses: tuple[AbstractCourse, ...]
-    rival_names: tuple[str, ...] = eqx.field(static=True)
-    rivals: tuple[AbstractRule, ...]
+    courses: Mapping[str, AbstractCourse]
+    rivals: Mapping[str, AbstractRule]
     lives: int = eqx.field(static=True, default=20)
-    unit: ClassVar[str] = "share wrong"
-
-    @classmethod
-    def of(
-        cls,
-        courses: Mapping[str, AbstractCourse],
-        rivals: Mapping[str, AbstractRule],
-        lives: int = 20,
-    ) -> Self:
-        """Courses and rivals by name."""
-        return cls(
-            tuple(courses),
-            tuple(courses.values()),
-            tuple(rivals),
-            tuple(rivals.values()),
-            lives,
-        )
+    unit: ClassVar[str] = "loss"  # a search is judged by nats or by the share wrong
 
     def yardsticks(self) -> dict[str, float]:
         """None: a search may be judged by nats, which rivals' logits put lower."""
@@ -57,16 +39,16 @@ class Exams(AbstractExhibit):
         self, learners: Sequence[tuple[str, AbstractLearner]], key: PRNGKeyArray
     ) -> Table:
         """The share of exams' answers that are wrong, by course; last their mean."""
-        rivals = zip(self.rival_names, self.rivals, strict=True)
         rows = []
-        for name, learner in (*learners, *rivals):
+        for name, learner in (*learners, *self.rivals.items()):
             wrong = self._exams(learner, key)
             scores = (*map(Score.of, wrong), Score.of(wrong.mean(0)))
             rows.append((name, scores))
-        lessons = max(course.lessons for course in self.courses)
+        lengths = {course.lessons for course in self.courses.values()}
+        when = f" after {lengths.pop()} lessons" if len(lengths) == 1 else ""
         return Table(
-            f"share wrong after {lessons} lessons, {self.lives} lives",
-            (*self.names, "mean"),
+            f"share wrong{when}, {self.lives} lives",
+            (*self.courses, "mean"),
             tuple(rows),
             "Newborns on networks of the same sizes, taught by the same streams.",
         )
@@ -75,33 +57,37 @@ class Exams(AbstractExhibit):
         self, learner: AbstractLearner, key: PRNGKeyArray
     ) -> dict[str, Float[np.ndarray, "ticks"]]:
         """Mean share wrong at each of the first lessons, before it is taught."""
-        first = [replace(c, lessons=min(c.lessons, FIRST)) for c in self.courses]
         return {
-            name: self._lives(learner, course, key)[0].mean(0)
-            for name, course in zip(self.names, first, strict=True)
+            name: self._lives(learner, _begun(course), key)[0].mean(0)
+            for name, course in self.courses.items()
         }
 
     def panels(self, learner: AbstractLearner, key: PRNGKeyArray) -> list[Panel]:
         """The last course, beside the rivals."""
-        course, name = self.courses[-1], self.names[-1]
-        rivals = zip(self.rival_names, self.rivals, strict=True)
+        name, course = list(self.courses.items())[-1]
         curves = {
-            who: self._lives(rule, course, key)[0].mean(0)
-            for who, rule in (("this rule", learner), *rivals)
+            who: self._lives(rule, _begun(course), key)[0].mean(0)
+            for who, rule in {"this rule": learner, **self.rivals}.items()
         }
-        picture = lines(curves, "tick", self.unit)
+        picture = lines(curves, "tick", "share wrong")
         return [
             Panel(f"Learning {name}", "Means over lives, before each tick.", picture)
         ]
 
     def _exams(self, learner, key) -> Float[np.ndarray, "courses lives"]:
-        return np.stack([self._lives(learner, c, key)[1] for c in self.courses])
+        courses = self.courses.values()
+        return np.stack([self._lives(learner, course, key)[1] for course in courses])
 
     def _lives(self, learner, course, key):
         if isinstance(learner, AbstractRule):
             learner = learner.on(course.network(*learner.network.sizes[1:-1]))
         keys = jax.random.split(key, self.lives)
         return jax.tree.map(np.asarray, _misses(learner, course, keys))
+
+
+def _begun(course: AbstractCourse) -> AbstractCourse:
+    """Its first lessons, unexamined."""
+    return replace(course, lessons=min(course.lessons, FIRST), exams=0)
 
 
 @eqx.filter_jit

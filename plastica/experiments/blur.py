@@ -83,7 +83,7 @@ def toys(
             judge="miss",
         ),
         every=every,
-        exhibit=Exams.of({toy.name: toy for toy in shown}, _rivals(hidden), SHOWN),
+        exhibit=Exams({toy.name: toy for toy in shown}, _rivals(hidden), SHOWN),
         seed=seed,
     )
 
@@ -167,7 +167,7 @@ def images(
             judge="miss",
         ),
         every=every,
-        exhibit=Exams.of(shown, _rivals(hidden), SHOWN // 4),
+        exhibit=Exams(shown, _rivals(hidden), SHOWN // 4),
         sources=tuple((name, found.sha256) for name, found in sets.items()),
         seed=seed,
     )

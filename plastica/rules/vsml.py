@@ -25,10 +25,7 @@ Aggregate = Literal["mean", "sum"]
 Error = Literal["waits", "sweeps back"]
 
 OUTPUT = 1  # the component of the last forward message that is read out
-KEEP, ADMIT = (
-    5.0,
-    -5.0,
-)  # shifts of the forget and input gates: cells keep what they have
+KEEP, ADMIT = 5.0, -5.0  # shifts of forget and input gates: cells keep what they have
 
 
 class Grid(eqx.Module):

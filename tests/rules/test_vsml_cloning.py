@@ -105,6 +105,20 @@ def test_cloning_goes_a_long_way_in_seconds():
     assert total(searched(rule, cloning, 250, 2e-2)) < total(rule) / 15
 
 
+def test_the_meta_gradient_of_lives_is_that_of_finite_differences():
+    digits = load_images("digits").resized(2)
+    with jax.enable_x64(True):
+        task = Classification.of(digits, "training", batch=None, lessons=7, exams=0)
+        lives = Lifetime.of(task, lives=2)
+        theta, rule_of = flatten(drawn((4, 10), {}))
+        loss = jax.jit(lambda theta: lives(rule_of(theta), (), KEY)[0])
+        directions = jax.random.normal(KEY, (3, theta.size))
+        slopes = directions @ jax.jit(jax.grad(loss))(theta)
+        steps = 1e-5 * directions
+        apart = jnp.stack([loss(theta + d) - loss(theta - d) for d in steps])
+        np.testing.assert_allclose(slopes, apart / 2e-5, rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.slow
 def test_from_scratch_it_learns_to_learn():
     """Is a sum above zero? A newborn does not know which answer means yes."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -143,6 +144,39 @@ def test_schedulers_are_known_by_the_variables_they_set(
     host, count, process = place
     assert found.get_coordinator_address(60, None).rpartition(":")[0] == host
     assert (found.get_process_count(), found.get_process_id()) == (count, process)
+
+
+def test_a_job_of_kubernetes_is_known_by_its_variables_and_its_server(monkeypatch):
+    """The server's answers are ours: a job of 4 pods, of which this is number 2."""
+    from jax._src.clusters.k8s_cluster import K8sCluster
+
+    named = SimpleNamespace(name="plastica", labels={"job-name": "plastica"})
+    job = SimpleNamespace(metadata=named, spec=SimpleNamespace(parallelism=4))
+    owner = SimpleNamespace(controller=True, kind="Job")
+    pod = SimpleNamespace(
+        metadata=SimpleNamespace(labels=named.labels, owner_references=[owner]),
+        spec=SimpleNamespace(subdomain="workers"),
+    )
+    server = SimpleNamespace(
+        list_namespaced_pod=lambda **_: SimpleNamespace(items=[pod]),
+        read_namespaced_job=lambda name, namespace: {"plastica": job}[name],
+    )
+    client = SimpleNamespace(
+        CoreV1Api=lambda: server,
+        BatchV1Api=lambda: server,
+        exceptions=SimpleNamespace(ApiException=OSError),
+    )
+    config = SimpleNamespace(load_incluster_config=lambda: None)
+    package = SimpleNamespace(client=client, config=config)
+    monkeypatch.setitem(sys.modules, "kubernetes", package)  # type: ignore[arg-type]
+    monkeypatch.setattr(K8sCluster, "_namespace", lambda: "default")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("HOSTNAME", "localhost")
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "2")
+    assert K8sCluster.is_env_present()
+    where = K8sCluster.get_coordinator_address(None, None)
+    assert where.startswith("plastica-0.workers:")
+    assert (K8sCluster.get_process_count(), K8sCluster.get_process_id()) == (4, 2)
 
 
 def test_a_folder_in_use_is_refused_and_let_go_of(tmp_path):

@@ -54,6 +54,22 @@ def use_cores(number: int) -> None:
     _given = number
 
 
+def room() -> int:
+    """Bytes of memory that are free, on a GPU of the first one's."""
+    import jax
+
+    told = jax.local_devices()[0].memory_stats() or {}
+    if "bytes_limit" in told:
+        return told["bytes_limit"] - told.get("bytes_in_use", 0)
+    try:
+        told = dict(
+            l.split(":") for l in Path("/proc/meminfo").read_text().splitlines()
+        )
+        return int(told["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def description() -> dict[str, Any]:
     """Versions, devices and processor, to be recorded with a run."""
     import jax

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica import kernels
+from plastica import cluster, kernels, machine
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner
 from plastica.objective import AbstractObjective, Carry, Lifetime
@@ -156,7 +156,7 @@ def measured(
     """The population with the fastest chunk, and the seconds that each one tried took.
 
     A chunk of members must fit a cache with all that lives; how many do is measured,
-    unless a chunk was asked for.
+    from the smallest up to what fits the memory, unless a chunk was asked for.
     """
     whole = -(-population.members // len(jax.devices()))
     native = population.lived_by(learner_of(theta), objective) == "native"
@@ -172,7 +172,11 @@ def measured(
             carries = jax.vmap(lambda t: objective.init(learner_of(t), key))(thetas)
             return tried.live(thetas, learner_of, objective, carries, key)[0]
 
-        jax.block_until_ready(lived(theta, objective, key))  # compiles
+        lived = lived.lower(theta, objective, key).compile()
+        needs = lived.compiled.memory_analysis().temp_size_in_bytes
+        if seconds and not cluster.unanimous(needs < machine.room()):
+            break
+        jax.block_until_ready(lived(theta, objective, key))
         seconds[chunk] = min(
             _seconds(lambda lived=lived: lived(theta, objective, key)) for _ in range(3)
         )

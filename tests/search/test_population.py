@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from plastica import machine
 from plastica.errors import Refusal
 from plastica.learner import flatten
 from plastica.network import Network
@@ -148,6 +149,21 @@ def test_the_chunk_that_is_measured_is_one_of_those_tried():
     share = -(-20 // len(jax.devices()))
     assert set(seconds) == {4, min(16, share), share}
     assert population == Population(20, min(seconds, key=seconds.get))
+
+
+def test_a_chunk_that_memory_does_not_hold_is_not_tried(monkeypatch):
+    monkeypatch.setattr(machine, "room", lambda: 0)
+    population, seconds = measured(Population(200), POINT_OF, MU, bowl(), KEY)
+    assert population.chunk == 4 and list(seconds) == [4]
+
+
+def test_a_chunk_that_was_asked_for_is_not_measured():
+    asked = Population(20, chunk=7)
+    assert measured(asked, POINT_OF, MU, bowl(), KEY) == (asked, {})
+
+
+def test_there_is_room_in_this_machine():
+    assert 2**20 < machine.room() < 2**50
 
 
 def test_one_member_is_not_measured():

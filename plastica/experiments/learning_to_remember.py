@@ -116,7 +116,7 @@ def remember(
     counted: CountedFrom = "beyond the window",
     ticks: Ticks = 50_000,
     lives: Lives = 1,
-    rate: knobs.Rate = 1e-2,
+    rate: knobs.Rate = 3e-3,
     clip: knobs.Clip = 1.0,
     seed: knobs.Seed = 0,
 ) -> Experiment:
@@ -251,7 +251,7 @@ def sizes(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
         for name, tried in choices.items()
         for run in _runs(scale, seeds, [10, 80], shorter=5, **{name: tried})
     )
-    return Sweep(runs, _drawn("delay", *choices))
+    return Sweep(runs, _drawn("delay", "ticks", *choices))
 
 
 def _runs(

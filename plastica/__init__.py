@@ -53,6 +53,8 @@ if TYPE_CHECKING:  # the public names, in reading order
     from plastica.data import load_images as load_images
     from plastica.saving import load as load
     from plastica.saving import save as save
+    from plastica.cluster import Place as Place
+    from plastica.cluster import join as join
     from plastica.experiment import Experiment as Experiment
     from plastica.run import Run as Run
     from plastica.run import resume as resume
@@ -83,6 +85,7 @@ _WHERE = {  # imported when first asked for, so that `plastica --help` answers a
     ],
     "data": ["load_images"],
     "saving": ["load", "save"],
+    "cluster": ["Place", "join"],
     "experiment": ["Experiment"],
     "run": ["Run", "resume", "train"],
     "ask": ["evaluate", "live"],

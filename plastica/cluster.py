@@ -65,8 +65,25 @@ class Place:
             )
 
 
-def join(place: Place) -> None:
-    """Makes this process one of many; must come before anything is computed."""
+NOWHERE = Place()
+
+
+def join(
+    place: Place = NOWHERE,
+    device: str | None = None,
+    devices: int | None = None,
+    x64: bool = False,
+) -> None:
+    """Makes this process one of many; must come before anything is computed.
+
+    The rest is of this process's machine: see `machine.set_up`.
+    """
+    _connect(place)
+    machine.set_up(device, devices, x64)
+    _share_cores()
+
+
+def _connect(place: Place) -> None:
     import jax
 
     _abort_as_leaving()
@@ -112,7 +129,7 @@ def leads() -> bool:
     return jax.process_index() == 0
 
 
-def share_cores() -> None:
+def _share_cores() -> None:
     """Counts as this process's own the cores that it need not leave to others.
 
     Processes of one machine that may use the same cores share them evenly.

@@ -182,12 +182,13 @@ def _chunked(experiment, chosen: options.Train):
 
 def _set_up(chosen: options.Machine) -> None:
     """JAX on this machine, and, where the options say so, this process among others."""
+    how = (chosen.device, chosen.devices, chosen.x64)
     if isinstance(chosen, options.Distributed):
         named = (chosen.coordinator, chosen.processes, chosen.process)
         if chosen.distributed or any(name is not None for name in named):
-            cluster.join(cluster.Place(*named))
-    machine.set_up(chosen.device, chosen.devices, chosen.x64)
-    cluster.share_cores()
+            return cluster.join(cluster.Place(*named), *how)
+    machine.set_up(*how)
+    return None
 
 
 def _watched(carry_out):

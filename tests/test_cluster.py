@@ -233,6 +233,34 @@ def test_two_processes_do_what_one_does(tmp_path, two_cores, words):
         np.testing.assert_allclose(together[name], array, rtol=1e-5, atol=1e-7)
 
 
+BY_HAND = """
+import sys
+import plastica as pl
+from plastica.experiments.evolved_rules import memorise
+
+pl.join(pl.Place(sys.argv[1], 2, int(sys.argv[2])))
+run = pl.train(memorise(length=8, hidden=5, population=8, generations=4), sys.argv[3])
+print("lived", run.rows()[-1]["generation"])
+"""
+
+
+@pytest.mark.slow
+def test_joined_from_python(tmp_path, two_cores):
+    where = f"127.0.0.1:{port()}"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", BY_HAND, where, str(i), str(tmp_path / "run")],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for i in range(2)
+    ]
+    status, said = ended(processes)
+    assert status == [0, 0] and all("lived 4" in words for words in said), said
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments_and_resumed_it_is_the_run_never_stopped(
     tmp_path, two_cores

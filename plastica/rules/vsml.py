@@ -149,18 +149,11 @@ class VSML(AbstractRule):
         keys = jax.random.split(key, 3)
         W = _drawn(keys[0], (4 * units, 2 * messages + units))
         C, U = (_drawn(key, (messages, units)) for key in keys[1:])
-        none, shape = jnp.zeros(messages), (2, messages)
-        return cls(
-            cell=LSTM(W[:, : 2 * messages], W[:, 2 * messages :], jnp.zeros(4 * units)),
-            C=C,
-            b_C=none,
-            U=U,
-            b_U=none,
-            network=network,
-            gain=jnp.ones(shape) if layer_norm else None,
-            offset=jnp.zeros(shape) if layer_norm else None,
-            **choices,
-        )
+        cell = LSTM(W[:, : 2 * messages], W[:, 2 * messages :], jnp.zeros(4 * units))
+        none, one = jnp.zeros(messages), jnp.ones((2, messages))
+        norm = (one, jnp.zeros_like(one)) if layer_norm else (None, None)
+        gain, offset = norm
+        return cls(cell, C, none, U, none, network, gain, offset, **choices)
 
     def on(self, network: Network) -> Self:
         """The same theta on any chain of layers, whatever its depth."""

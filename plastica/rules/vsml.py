@@ -150,10 +150,11 @@ class VSML(AbstractRule):
         W = _drawn(keys[0], (4 * units, 2 * messages + units))
         C, U = (_drawn(key, (messages, units)) for key in keys[1:])
         cell = LSTM(W[:, : 2 * messages], W[:, 2 * messages :], jnp.zeros(4 * units))
-        none, one = jnp.zeros(messages), jnp.ones((2, messages))
-        norm = (one, jnp.zeros_like(one)) if layer_norm else (None, None)
-        gain, offset = norm
-        return cls(cell, C, none, U, none, network, gain, offset, **choices)
+        none, shape = jnp.zeros(messages), (2, messages)
+        if layer_norm:
+            choices |= {"gain": jnp.ones(shape), "offset": jnp.zeros(shape)}
+        theta = {"cell": cell, "C": C, "b_C": none, "U": U, "b_U": none}
+        return cls(network=network, **theta, **choices)
 
     def on(self, network: Network) -> Self:
         """The same theta on any chain of layers, whatever its depth."""

@@ -49,7 +49,8 @@ class Square(AbstractExhibit):
         self, learner: AbstractLearner, key: PRNGKeyArray
     ) -> dict[str, Float[np.ndarray, "samples"]]:
         """What is cloned, sample after sample: far longer than it was trained."""
-        errors = _lived(replace(self.cloning, samples=LIVED), learner, key)
+        longer = replace(self.cloning, samples=LIVED)
+        errors = eqx.filter_jit(Cloning.errors)(longer, learner, key)
         return {name: np.asarray(each) for name, each in errors._asdict().items()}
 
     def panels(self, learner: AbstractLearner, key: PRNGKeyArray) -> list[Panel]:
@@ -81,9 +82,3 @@ def _on_square(cloning, rule: AbstractLearner, side) -> tuple[Array, Array]:
     line = jnp.linspace(-side, side, POINTS)
     sent = jax.vmap(lambda w: jax.vmap(lambda x: one(w, x))(line))(line)  # w x
     return sent, sent - jnp.tanh(line)[None] * line[:, None]
-
-
-@eqx.filter_jit
-def _lived(cloning, rule: AbstractLearner, key):
-    assert isinstance(rule, VSML)  # as the objective has seen
-    return cloning.errors(rule, key)

@@ -149,18 +149,12 @@ class VSML(AbstractRule):
         keys = jax.random.split(key, 3)
         W = _drawn(keys[0], (4 * units, 2 * messages + units))
         C, U = (_drawn(key, (messages, units)) for key in keys[1:])
+        cell = LSTM(W[:, : 2 * messages], W[:, 2 * messages :], jnp.zeros(4 * units))
         none, shape = jnp.zeros(messages), (2, messages)
-        return cls(
-            cell=LSTM(W[:, : 2 * messages], W[:, 2 * messages :], jnp.zeros(4 * units)),
-            C=C,
-            b_C=none,
-            U=U,
-            b_U=none,
-            network=network,
-            gain=jnp.ones(shape) if layer_norm else None,
-            offset=jnp.zeros(shape) if layer_norm else None,
-            **choices,
-        )
+        if layer_norm:
+            choices |= {"gain": jnp.ones(shape), "offset": jnp.zeros(shape)}
+        theta = {"cell": cell, "C": C, "b_C": none, "U": U, "b_U": none}
+        return cls(network=network, **theta, **choices)
 
     def on(self, network: Network) -> Self:
         """The same theta on any chain of layers, whatever its depth."""

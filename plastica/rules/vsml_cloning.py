@@ -67,13 +67,13 @@ class Cloning(AbstractObjective):
         self, learner: AbstractLearner, carry: tuple[()], key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], tuple[()]]:
         """The sum of all errors that count."""
-        assert isinstance(learner, VSML)  # as `check` has seen
         errors = self.errors(learner, key)
         judged = errors if self.descent else errors._replace(e=jnp.zeros(()))
         return sum(map(jnp.mean, judged), jnp.zeros(())), carry
 
-    def errors(self, rule: VSML, key: PRNGKeyArray) -> Errors:
+    def errors(self, rule: AbstractLearner, key: PRNGKeyArray) -> Errors:
         """Errors of `members` sub-LSTMs, each a life of some samples."""
+        assert isinstance(rule, VSML)  # as `check` has seen
         one = jax.vmap(lambda key: self._life(rule, key))
         errors = one(jax.random.split(key, self.members))
         return jax.tree.map(lambda each: jnp.mean(each, 0), errors)

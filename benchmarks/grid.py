@@ -4,7 +4,6 @@ XLA_FLAGS=--xla_cpu_multi_thread_eigen=false taskset -c 0 \
     python -m benchmarks.grid --out results.jsonl
 """
 
-import resource
 from pathlib import Path
 
 import jax
@@ -33,22 +32,26 @@ def main(
 
     Args:
         samples: of a life, all of it differentiated.
-        lives: at once, where differentiated.
+        lives: where differentiated, at once or one after another.
         repeats: rounds of the measurement.
-        gradient: also the meta-gradient, and the memory that it takes.
+        gradient: also the meta-gradient.
         out: file to which lines of JSON are appended.
     """
     machine.set_up("cpu")
     rule = VSML.random(jax.random.key(0), Network.chain(INPUTS, CLASSES))
     alone = jax.jit(lambda rule, xs: _loss(rule, xs))
-    together = jax.jit(
-        jax.grad(lambda r, xs: jnp.mean(jax.vmap(lambda x: _loss(r, x))(xs)))
-    )
+    slope = jax.grad(_loss)
+    at_once = jax.jit(lambda r, xs: jax.vmap(lambda x: slope(r, x))(xs))
+    in_turn = jax.jit(lambda r, xs: lax.map(lambda x: slope(r, x), xs))
     xs = jax.random.normal(jax.random.key(1), (lives, samples, INPUTS))
     calls = {"alone": (lambda: alone(rule, xs[0]), samples)}
     if gradient:
-        calls["with meta-gradient"] = (lambda: together(rule, xs), samples * lives)
-    spent = alternating({name: call for name, (call, _) in calls.items()}, repeats)
+        calls["gradient, lives in turn"] = (lambda: in_turn(rule, xs), samples * lives)
+        calls["gradient, lives at once"] = (lambda: at_once(rule, xs), samples * lives)
+    spent = {  # each by itself: a large one slows a small one that comes after it
+        name: alternating({name: call}, repeats)[name]
+        for name, (call, _) in calls.items()
+    }
     units, cells = len(rule.C[0]), INPUTS * CLASSES
     flop = rule.micro_ticks * 2 * 4 * units * units * cells
     transcendental = rule.micro_ticks * PER_UNIT * units * cells
@@ -60,7 +63,6 @@ def main(
             "MFLOP": flop / 1e6,
             "M tanh": transcendental / 1e6,
             "at best, forward": at_best,
-            "peak GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         }
         for name, (_, many) in calls.items()
     ]

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, AbstractRule
-from plastica.lifetime import check, lifetime, total
+from plastica.lifetime import birth, check, lifetime, total
 from plastica.network import Network
 from plastica.task import AbstractTask
 
@@ -19,6 +19,7 @@ Carry = Any  # a pytree of arrays: lives that go on between updates, or ()
 
 
 Judge = Literal["value", "miss"]
+CACHED = 2**20  # numbers in the states of lives that a processor lives side by side
 
 
 class AbstractObjective(eqx.Module):
@@ -107,7 +108,9 @@ class Lifetime(AbstractObjective):
     ) -> list[Float[Array, "lives"]]:
         """The loss of every life, entry by entry."""
         return [
-            jax.vmap(lambda k, who=who, task=task: self._life(who, task, k))(own)
+            _each(
+                lambda k, who=who, task=task: self._life(who, task, k), who, task, own
+            )
             for who, task, own in zip(
                 self.learners(learner), self.tasks, keys, strict=True
             )
@@ -145,3 +148,11 @@ class Lifetime(AbstractObjective):
                     f"{type(learner).__name__} cannot be moved to another network: "
                     "its theta is the weights of this one; leave `network` out"
                 )
+
+
+def _each(life, learner, task, keys):
+    """A life for every key: at once, or in turn where a cache does not hold them."""
+    state = eqx.filter_eval_shape(birth, learner, task, keys[0])[0]
+    numbers = len(keys) * sum(leaf.size for leaf in jax.tree.leaves(state))
+    in_turn = numbers > CACHED and jax.default_backend() == "cpu"
+    return jax.lax.map(life, keys) if in_turn else jax.vmap(life)(keys)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from jaxtyping import Array, Float
 
+from plastica import objective
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, AbstractRule, Feedback
 from plastica.lifetime import birth
@@ -154,3 +155,16 @@ def test_an_objective_without_lives_is_refused():
         Lifetime.of(Draw(), lives=0)
     with pytest.raises(Refusal, match="a task and at least one life"):
         Lifetime((), (), ())
+
+
+def test_lives_in_turn_are_the_lives_at_once(monkeypatch):
+    lives, guess = Lifetime.of(Draw(), lives=3), Guess(jnp.zeros(()))
+    at_once, _ = lives(guess, (), KEY)
+    asked = []
+    turns = lambda life, keys: asked.append(len(keys)) or jax.vmap(life)(keys)  # noqa: E731
+    monkeypatch.setattr(objective, "CACHED", -1)
+    in_turn, _ = lives(guess, (), KEY)
+    monkeypatch.setattr(objective.jax.lax, "map", turns)
+    lives(guess, (), KEY)
+    assert asked == [3]
+    np.testing.assert_allclose(in_turn, at_once, rtol=1e-6)

@@ -227,8 +227,10 @@ def _finish(run, beside: dict, wanted: bool) -> None:
             "columns": table.columns,
             "rows": scores,
             "life": {
-                name: np.round(losses, 4).tolist() for name, losses in life.items()
+                name: np.round(np.asarray(losses, float), 4).tolist()
+                for name, losses in life.items()
             },
+            "details": run.experiment.exhibit.details(run.best(), key),
         }
         write_json(run.path / "scores.json", about)
     if wanted:

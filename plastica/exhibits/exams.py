@@ -83,7 +83,7 @@ class Exams(AbstractExhibit):
         """
         last = list(self.courses)[-1]
         told: dict[str, Any] = {
-            name: self._begun(rival, last, key).astype(float).round(4).tolist()
+            name: self._begun(rival, last, key).tolist()
             for name, rival in self.rivals.items()
         }
         for name, course in self.courses.items():
@@ -91,13 +91,12 @@ class Exams(AbstractExhibit):
             if isinstance(course, Toy):
                 x, answers, grids = map(np.asarray, _divided(there, course, key))
                 told[name] = {
-                    "points": x[:POINTS].astype(float).round(2).tolist(),
+                    "points": x[:POINTS].tolist(),
                     "answers": answers[:POINTS].tolist(),
                     "grids": ["".join(map(str, grid)) for grid in grids],
                 }
             if isinstance(there, BLUR) and name == last:
-                sizes = np.asarray(_sizes(there, course, key))
-                told["synapses"] = [float(f"{size:.4g}") for size in sizes]
+                told["synapses"] = np.asarray(_sizes(there, course, key)).tolist()
         return told
 
     def panels(self, learner: AbstractLearner, key: PRNGKeyArray) -> list[Panel]:

@@ -198,7 +198,8 @@ def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
             "show": [("emnist-byclass", *show)],
         },
     }[scale]
-    long = {"lessons": [100], "moments": [(10, 20)], "halves": [True]}
+    lasting = {"variant": [("unit_synapses=inside",)]}  # learns on after its horizon
+    long = {"lessons": [100], "moments": [(10, 20)], "halves": [True], **lasting}
     return _compared(scale, seeds, across, rivals=[True], **long, **sizes)
 
 

@@ -43,7 +43,7 @@ def test_what_trains_networks_trains_one_on_mnist(shared_data):
 BY_NAME = {
     "memorise-100": (["--length", "20", "--devices", "2"], "second reading"),
     "learns-images": (["--lessons", "20"], "digits, first 20"),
-    "trains-networks": (["--lessons", "31", "--devices", "2"], "digits, after 10"),
+    "trains-networks": (["--lessons", "31", "--devices", "2"], "after 31 lessons"),
 }
 
 

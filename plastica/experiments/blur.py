@@ -159,11 +159,9 @@ def figure3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 8) -> Sweep:
 
     def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
         best = _by_training(records)[0]
-        told = best["scores"]
-        rows = tuple((n, (cell,)) for n, cell in _cells(best).items())
-        return Table(told["title"], ("wrong, over draws of synapses",), rows), [
-            planes(told["details"])
-        ]
+        told, rows = best["scores"], tuple((n, (c,)) for n, c in _cells(best).items())
+        table = Table(told["title"], ("the best run, over draws of synapses",), rows)
+        return table, [planes(told["details"])]
 
     return Sweep(figure4(scale=scale, seeds=seeds).runs, draw)
 
@@ -248,7 +246,8 @@ def figure9(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
         if scale == "paper" or (backward == "additive" and synapses == "symmetric")
     ]
     kinds = {"variant": variants, "start": ["random", "gradient"]}
-    return _compared(scale, seeds, across, show=[("omniglot", "mnist")], **kinds)
+    shown = {"show": [("omniglot", "mnist")], "rivals": [scale == "paper"]}
+    return _compared(scale, seeds, across, **shown, **kinds)
 
 
 def figure10(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:

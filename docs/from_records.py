@@ -24,7 +24,7 @@ from plastica.sweep import Record, read_records
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 MEASURED = RESULTS / "performance"
-TELLING = ("text", "length", "hidden", "method", "search", "source", "seed")
+TELLING = ("text", "length", "hidden", "method", "search", "source", "variant", "seed")
 BLOCK = re.compile(r"(<!-- from ([\w./]+) -->\n).*?(<!-- end -->)", re.S)
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))

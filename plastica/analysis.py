@@ -5,6 +5,7 @@ Whether its update is a gradient; what its state tells of a world; where states 
 
 from collections.abc import Callable, Sequence
 
+import equinox as eqx
 import jax
 import numpy as np
 from jax.flatten_util import ravel_pytree
@@ -43,8 +44,13 @@ def jacobian(
     feedback: Feedback,
 ) -> Float[np.ndarray, "weights weights"]:
     """Derivatives `[k, m]` of the change of weight k by weight m (004, Eq. 10)."""
+    return np.asarray(_derivatives(learner, state, x, feedback))
+
+
+@eqx.filter_jit
+def _derivatives(learner, state, x, feedback):
     w, changed = change(learner, state, x, feedback)
-    return np.asarray(jax.jit(jax.jacfwd(changed))(w))
+    return jax.jacfwd(changed)(w)
 
 
 def asymmetry(Q: Float[np.ndarray, "weights weights"]) -> float:

@@ -226,9 +226,8 @@ def _finish(run, beside: dict, wanted: bool) -> None:
             "title": table.title,
             "columns": table.columns,
             "rows": scores,
-            "life": {
-                name: np.round(losses, 4).tolist() for name, losses in life.items()
-            },
+            "life": {name: np.asarray(own).tolist() for name, own in life.items()},
+            "details": run.experiment.exhibit.details(run.best(), key),
         }
         write_json(run.path / "scores.json", about)
     if wanted:

@@ -76,11 +76,11 @@ class Panel(NamedTuple):
 class AbstractExhibit(eqx.Module):
     """Shows learners of one kind of task, on worlds that no search has seen."""
 
-    unit: eqx.AbstractClassVar[str]  # of the losses: "nats", "squared error"
+    unit: eqx.AbstractClassVar[str]  # of what is shown: "nats", "squared error"
 
-    @abc.abstractmethod
     def yardsticks(self) -> dict[str, float]:
-        """Losses of methods that search nothing, in the objective's unit."""
+        """Losses of methods that search nothing, if `unit` is the objective's too."""
+        return {}
 
     @abc.abstractmethod
     def table(
@@ -93,6 +93,10 @@ class AbstractExhibit(eqx.Module):
         self, learner: AbstractLearner, key: PRNGKeyArray
     ) -> dict[str, Float[np.ndarray, "ticks"]]:
         """Mean losses as a life goes on, by the name of its part."""
+
+    def details(self, learner: AbstractLearner, key: PRNGKeyArray) -> dict[str, Any]:
+        """What a figure draws beyond that, as JSON has it; usually nothing."""
+        return {}
 
     @abc.abstractmethod
     def panels(self, learner: AbstractLearner, key: PRNGKeyArray) -> list[Panel]:

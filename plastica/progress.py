@@ -24,8 +24,8 @@ class Progress:
         """The run starts or goes on."""
         exhibit = run.experiment.exhibit
         self.total = run.experiment.generations
-        self.unit = exhibit.unit if exhibit else ""
         self.yardsticks: Mapping[str, float] = exhibit.yardsticks() if exhibit else {}
+        self.unit = exhibit.unit if exhibit and self.yardsticks else ""
         self.held_out = next(
             (r["eval/loss"] for r in rows[::-1] if "eval/loss" in r), None
         )

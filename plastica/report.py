@@ -52,11 +52,12 @@ def learning_curve(run: Run) -> Panel:
             pairs := [(r["generation"], r[key]) for r in rows if r.get(key) is not None]
         )
     }
+    levels = exhibit.yardsticks() if exhibit else None
     picture = lines(
         curves,
         "generation",
-        exhibit.unit if exhibit else "loss",
-        levels=exhibit.yardsticks() if exhibit else None,
+        exhibit.unit if exhibit and levels else "loss",
+        levels=levels,
     )
     caption = (
         "Training: the mean over the members of a generation. Held out: the mean of "

@@ -131,7 +131,7 @@ def record(place: Path) -> Record:
         "curve": [[g, _rounded(loss)] for g, loss in [*curve[:-1:step], curve[-1]]],
         "living": _stretches(losses),
         "theta": sum(math.prod(shape) for shape in config["theta"].values()),
-        "scores": read_json(place / "scores.json"),
+        "scores": _brief(read_json(place / "scores.json")),
     }
 
 
@@ -194,6 +194,11 @@ def _stretches(losses: Sequence[float | None]) -> list[list]:
         mean = sum(stretch) / len(stretch) if stretch else None
         means.append([min(start + step, len(losses)), _rounded(mean)])
     return means
+
+
+def _brief(told: Any) -> Any:
+    """The same, every number with four digits."""
+    return json.loads(json.dumps(told), parse_float=lambda x: float(f"{float(x):.4g}"))
 
 
 def _rounded(loss: float | None) -> float | None:

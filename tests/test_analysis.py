@@ -10,11 +10,12 @@ import pytest
 from plastica.analysis import asymmetry, jacobian, metrics, most_definite
 from plastica.learner import Feedback
 from plastica.network import Network
-from plastica.rules import BLUR
+from plastica.rules import BLUR, Variant
 
 from .naive import blur as naive
 
 SIZES, BATCH = (2, 3, 1), 16
+KINKED = {"sigma": "relu_tanh", "sigma_back": "relu_tanh"}  # as the transcription
 
 
 @lru_cache
@@ -24,7 +25,8 @@ def jacobians(kind, count):
         network = Network.chain(*SIZES)
         rule = BLUR.gradient_descent(network, 0.1, "tanh")
         if kind == "random":
-            rule = BLUR.random(jax.random.key(3), network, normalised=False)
+            key, kinked = jax.random.key(3), Variant(**KINKED)
+            rule = BLUR.random(key, network, variant=kinked, normalised=False)
         x = jax.random.uniform(jax.random.key(1), (BATCH, 2), minval=-1.0)
         target = (x[:, :1] * x[:, 1:] > 0).astype(float)
         no = jnp.zeros(())

@@ -33,14 +33,27 @@ def test_what_learns_images_does_what_its_card_says(shared_data):
     assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
 
 
+def test_what_trains_networks_trains_one_on_mnist(shared_data):
+    mnist = pl.load_images("mnist", folder=shared_data)
+    course = pl.Classification.of(mnist, "test", batch=128, lessons=100, exams=4)
+    genome = pl.zoo.load("trains-networks").on(course.network(64))
+    assert pl.evaluate(genome, course, lives=3, key=5).miss.mean < 0.15
+
+
 BY_NAME = {
     "memorise-100": (["--length", "20", "--devices", "2"], "second reading"),
     "learns-images": (["--lessons", "20"], "digits, first 20"),
+    "trains-networks": (["--lessons", "31", "--devices", "2"], "after 31 lessons"),
 }
 
 
 @pytest.mark.parametrize(
-    "name", ["memorise-100", pytest.param("learns-images", marks=pytest.mark.slow)]
+    "name",
+    [
+        "memorise-100",
+        pytest.param("learns-images", marks=pytest.mark.slow),
+        "trains-networks",
+    ],
 )
 def test_a_rule_is_evaluated_by_name_without_any_data(name, capsys, monkeypatch):
     words, told = BY_NAME[name]

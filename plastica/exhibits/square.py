@@ -27,10 +27,6 @@ class Square(AbstractExhibit):
     cloning: Cloning
     unit: ClassVar[str] = "squared error"
 
-    def yardsticks(self) -> dict[str, float]:
-        """None: the loss is a sum of errors."""
-        return {}
-
     def table(
         self, learners: Sequence[tuple[str, AbstractLearner]], key: PRNGKeyArray
     ) -> Table:

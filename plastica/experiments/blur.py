@@ -1,96 +1,43 @@
 """Bidirectional learned update rules (paper 004)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Literal
 
 import jax
+import numpy as np
 from tyro.conf import arg
 
 from plastica.baselines import GradientDescent
 from plastica.data import ImageSet, load_images
 from plastica.errors import Refusal
-from plastica.exhibit import Panel, Table
+from plastica.exhibit import Panel, Score, Table
 from plastica.exhibits import Exams
+from plastica.exhibits.exams import WRONG, planes
+from plastica.exhibits.update import Update, antisymmetric
 from plastica.experiment import Experiment
 from plastica.experiments import knobs
-from plastica.experiments.figures import Scale, table
+from plastica.experiments.figures import Scale, across, by_column, curves, over_lives
 from plastica.network import Network
 from plastica.objective import Entry, Lifetime
+from plastica.plots import COLOURS, lines, new_figure, svg
 from plastica.rules import BLUR, Variant
 from plastica.search import CMAES, MetaGradient, Population, SideBySide, optimiser
 from plastica.sweep import Record, Sweep, grid
 from plastica.tasks import Classification, Toy
-from plastica.tasks.course import AbstractCourse
 from plastica.tasks.toys import HELD_OUT, TRAINING
 
-RATES = (0.01, 0.1, 1.0, 10.0)  # of SGD with and without momentum (figure 6)
-EVALUATED, SHOWN = 8, 20  # lives
-
-Layers = Annotated[tuple[int, ...], arg(help="neurons of each hidden layer")]
-States = Annotated[int, arg(help="states of a neuron, k")]
-Words = Annotated[
-    tuple[str, ...], arg(help="fields of Variant, as in oja=first sigma_last=identity")
-]
-Start = Annotated[
-    Literal["random", "gradient"], arg(help="random genomes, or back-propagation's")
-]
-Deviation = Annotated[float, arg(help="of a random genome's matrices")]
-Normalised = Annotated[bool, arg(help="normalise activations (section 3.4)")]
-Batch = Annotated[int, arg(help="samples of a batch")]
-Unrolls = Annotated[int, arg(help="batches of a life, the last one without an update")]
-Runs = Annotated[int, arg(help="runs side by side, set to the best at each stage")]
-Stages = Annotated[
-    int, arg(help="equal parts of the generations, each with 5 unrolls more (C.4)")
-]
-Names = Annotated[tuple[str, ...], arg(help="image sets, or folders of them")]
+RATES = (0.001, 0.01, 0.1, 1.0, 10.0)  # of gradient descent shown beside (figure 6)
+TOYS = (*TRAINING, *HELD_OUT)
+EVALUATED, SHOWN, EXAMS = 8, 10, 4  # lives, and batches of exams
+GROWTH, CLIP = 5, 10.0  # unrolls more in each stage (C.4); norm of a gradient (C.1)
+SMALL = {"source": ["mnist"], "side": [10], "crop": [20]}  # as in 4.2
 
 
-def toys(
+def genome(
     *,
-    hidden: Layers = (20,),
-    states: States = 2,
-    variant: Words = (),
-    start: Start = "random",
-    deviation: Deviation = 0.3,
-    normalised: Normalised = True,
-    batch: Batch = 128,
-    unrolls: Unrolls = 10,
-    rate: knobs.Rate = 3e-3,
-    clip: knobs.Clip = 10.0,
-    runs: Runs = 1,
-    stages: Stages = 1,
-    generations: knobs.Generations = 5_000,
-    every: knobs.Every = 100,
-    seed: knobs.Seed = 0,
-) -> Experiment:
-    """Search a genome on five toys; five others judge it (figures 3 and 4)."""
-
-    def objective(unrolls):
-        courses = Toy.each(TRAINING, batch=batch, lessons=unrolls - 1)
-        return Lifetime.of(*(_entry(course, hidden) for course in courses))
-
-    evaluation = Toy.each(TRAINING, batch=512, lessons=unrolls - 1)
-    shown = Toy.each(HELD_OUT, batch=512, lessons=unrolls - 1)
-    genomes = _genomes(hidden, states, variant, start, deviation, normalised)
-    return _experiment(
-        [genomes(seed * runs + run) for run in range(runs)],
-        [objective(unrolls + 5 * stage) for stage in range(stages)],
-        MetaGradient(optimiser=optimiser("adam", rate, clip)),
-        generations=generations,
-        evaluation=Lifetime.of(
-            *(_entry(course, hidden) for course in evaluation),
-            lives=EVALUATED,
-            judge="miss",
-        ),
-        every=every,
-        exhibit=Exams({toy.name: toy for toy in shown}, _rivals(hidden), SHOWN),
-        seed=seed,
-    )
-
-
-def images(
-    *,
-    source: Annotated[str, arg(help="an image set, or a folder of one")] = "digits",
+    source: Annotated[str, arg(help="toys, a set of images, or a folder")] = "digits",
     side: Annotated[int | None, arg(help="pixels to a side; as it is")] = None,
     crop: Annotated[int | None, arg(help="pixels of the middle to keep")] = None,
     answers: Annotated[
@@ -99,104 +46,177 @@ def images(
     halves: Annotated[
         bool, arg(help="also the first five and the last five of ten classes")
     ] = False,
-    hidden: Layers = (64,),
-    states: States = 2,
-    variant: Words = (),
-    start: Start = "random",
-    deviation: Deviation = 0.3,
-    normalised: Normalised = True,
-    batch: Batch = 128,
-    unrolls: Unrolls = 10,
+    hidden: Annotated[tuple[int, ...], arg(help="neurons of each layer")] = (64,),
+    states: Annotated[int, arg(help="states of a neuron, k")] = 2,
+    variant: Annotated[
+        tuple[str, ...], arg(help="fields of Variant, as in oja=first sigma=tanh")
+    ] = (),
+    start: Annotated[
+        Literal["random", "gradient"], arg(help="genomes, or back-propagation's")
+    ] = "random",
+    deviation: Annotated[float, arg(help="of a random genome's matrices")] = 0.3,
+    normalised: Annotated[bool, arg(help="normalise activations (3.4)")] = True,
+    batch: Annotated[int, arg(help="samples of a batch")] = 128,
+    unrolls: Annotated[int, arg(help="batches of a life, the last an exam")] = 10,
     search: Literal["gradient", "cma_es"] = "gradient",
     population: knobs.Members = 16,
     rate: knobs.Rate = 3e-3,
-    clip: knobs.Clip = 10.0,
-    runs: Runs = 1,
-    stages: Stages = 1,
-    generations: knobs.Generations = 2_000,
+    runs: Annotated[
+        int, arg(help="runs side by side, set to the best at each stage")
+    ] = 1,
+    stages: Annotated[
+        int, arg(help="equal parts of the generations, each with 5 unrolls more (C.4)")
+    ] = 1,
+    generations: knobs.Generations = 1_500,
     every: knobs.Every = 50,
-    show: Names = (),
+    show: Annotated[tuple[str, ...], arg(help="other toys and sets shown")] = (),
+    depths: Annotated[
+        tuple[int, ...], arg(help="hidden layers of what is shown; as trained")
+    ] = (),
     lessons: Annotated[int, arg(help="batches taught before what is shown")] = 100,
+    moments: Annotated[tuple[int, ...], arg(help="lessons after which it is too")] = (),
+    honest: Annotated[
+        int | None, arg(help="the lesson from which on labels are random; none")
+    ] = None,
+    rivals: Annotated[bool, arg(help="show gradient descent beside it")] = False,
     seed: knobs.Seed = 0,
 ) -> Experiment:
-    """Search a genome on images, by cross-entropy or accuracy (figures 5 to 17)."""
-    resized = load_images(source)
-    if side or crop:
-        resized = resized.resized(side or crop or 1, crop)
+    """Search a genome on toys or images, and show it on others (figures 3 to 17)."""
+    toys = source == "toys"
+    taught = _sets(TRAINING if toys else (source,), side, crop)
+    shown = (dict.fromkeys(TOYS) if toys else taught) | _sets(show)
     choices = [None, range(5), range(5, 10)] if halves else [None]
 
-    def courses(part, lessons):
-        return [
-            Classification.of(
-                resized, part, classes, answers, batch=batch, lessons=lessons
-            )
+    def judged(part: str, unrolls: int, **how) -> Lifetime:
+        courses = (
+            _course(name, found, (part, answers, classes), batch, unrolls - 1)
+            for name, found in taught.items()
             for classes in choices
-        ]
-
-    def objective(unrolls):
-        entries = (_entry(c, hidden) for c in courses("training", unrolls - 1))
-        return Lifetime.of(*entries, judge="miss" if search == "cma_es" else "value")
-
-    searches = {
-        "gradient": lambda: MetaGradient(optimiser=optimiser("adam", rate, clip)),
-        "cma_es": lambda: CMAES(Population(population), sigma=0.3),
-    }
-    sets = {source: resized} | {name: _shown(name) for name in show if name != source}
-    shown = {
-        name: Classification.of(
-            found,
-            "test",
-            None,
-            answers or (10 if found.classes_apart else None),
-            batch=batch,
-            lessons=lessons,
-            exams=4,
         )
-        for name, found in sets.items()
-    }
-    genomes = _genomes(hidden, states, variant, start, deviation, normalised)
-    longest = unrolls + 5 * (stages - 1)
-    return _experiment(
-        [genomes(seed * runs + run) for run in range(runs)],
-        [objective(unrolls + 5 * stage) for stage in range(stages)],
-        searches[search](),
+        return Lifetime.of(*(Entry(c, c.network(*hidden)) for c in courses), **how)
+
+    judge = "miss" if search == "cma_es" else "value"
+    unrolled = [unrolls + GROWTH * stage for stage in range(stages)]
+    objectives = [judged("training", n, judge=judge) for n in unrolled]
+    starts = [generations * stage // stages for stage in range(stages)]
+    how = {"states": states, "scale": deviation, "normalised": normalised}
+    seeds = range(seed * runs, (seed + 1) * runs)
+    first, *others = (_genome(s, hidden, variant, start, **how) for s in seeds)
+    each = {
+        "gradient": lambda: MetaGradient(optimiser=optimiser("adam", rate, CLIP)),
+        "cma_es": lambda: CMAES(Population(population), sigma=0.3),
+    }[search]()
+    told = partial(_course, batch=batch, lessons=lessons, exams=EXAMS, honest=honest)
+    layers = {f", {d} deep": hidden[:1] * d for d in depths} or {"": hidden}
+    return Experiment(
+        learner=first,
+        objective=objectives[0],
+        search=SideBySide.of(each, *others) if others else each,
         generations=generations,
-        evaluation=Lifetime.of(
-            *(_entry(c, hidden) for c in courses("validation", longest - 1)),
-            lives=EVALUATED,
-            judge="miss",
-        ),
+        evaluation=judged("validation", unrolled[-1], lives=EVALUATED, judge="miss"),
         every=every,
-        exhibit=Exams(shown, _rivals(hidden), SHOWN // 4),
-        sources=tuple((name, found.sha256) for name, found in sets.items()),
+        exhibit=Exams(
+            {
+                name + deep: told(name, found, ("test", answers, None))
+                for name, found in shown.items()
+                for deep in layers
+            },
+            _rivals(hidden) if rivals else {},
+            SHOWN,
+            moments,
+            {name + deep: n for name in shown for deep, n in layers.items()},
+        ),
+        sources=tuple((n, found.sha256) for n, found in shown.items() if found),
         seed=seed,
+        stages=tuple(zip(starts, objectives, strict=True))[1:],
     )
 
 
+def update(
+    *,
+    generations: knobs.Generations = 2_000,
+    every: knobs.Every = 100,
+    seed: knobs.Seed = 0,
+) -> Experiment:
+    """Search a genome on toys, and ask if its update is a gradient (figure 2)."""
+    toys = {"source": "toys", "hidden": (20,)}
+    found = genome(**toys, generations=generations, every=every, seed=seed)
+    toy = Toy(name="xor", batch=64, lessons=1)  # type: ignore[call-arg]
+    return replace(found, exhibit=Update(toy, BLUR.gradient_descent(toy.network(20))))
+
+
+def figure2(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """The update that was learned is the gradient of no loss (claim B9)."""
+    generations = [{"laptop": 1_000, "paper": 100_000}[scale]]
+    runs = grid("blur.update", generations=generations, seed=range(seeds))
+    return Sweep(
+        runs, _drawn((), lambda r, _: antisymmetric(r[0]["scores"]["details"]))
+    )
+
+
+def figure3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 8) -> Sweep:
+    """How the best genome of figure 4 divides the plane as it learns (claim B2)."""
+
+    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+        best = _by_training(records)[0]
+        told, rows = best["scores"], tuple((n, (c,)) for n, c in _cells(best).items())
+        table = Table(told["title"], ("the best run, over draws of synapses",), rows)
+        return table, [planes(told["details"])]
+
+    return Sweep(figure4(scale=scale, seeds=seeds).runs, draw)
+
+
 def figure4(*, scale: Scale = "laptop", seeds: knobs.Seeds = 8) -> Sweep:
-    """Genomes from some toys work on others (claim B2)."""
-    generations = {"laptop": 5_000, "paper": 100_000}[scale]
-    runs = grid("blur.toys", generations=[generations], seed=range(seeds))
-    return Sweep(runs, _tables("generations"))
+    """Genomes from some toys work on others, on five classes, on MNIST (claim B2)."""
+    toys = {"source": ["toys"], "hidden": [(20,)], "lessons": [9], "show": [("mnist",)]}
+    generations = [{"laptop": 1_000, "paper": 100_000}[scale]]
+    runs = grid("blur.genome", **toys, generations=generations, seed=range(seeds))
+
+    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+        ordered = _by_training(records)
+        rows = ((f"seed {r['seed']}", tuple(_cells(r).values())) for r in ordered)
+        title = f"{WRONG} after 9 lessons, the best in training first"
+        pictures = [_validated(ordered), _lives(ordered[0], ordered[-1])]
+        return Table(title, tuple(_cells(ordered[0])), tuple(rows)), pictures
+
+    return Sweep(runs, draw)
 
 
 def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """A genome from small digits trains larger images of other kinds (B3, B4)."""
-    show = ("mnist", "fashion-mnist", "omniglot")
-    knobs_of = {
-        "laptop": {"hidden": [(64,)], "generations": [1_500], "stages": [3]},
+    """A genome from small digits trains larger images of other kinds (claim B3)."""
+    show = ("xor", "fashion-mnist", "omniglot", "mnist")
+    sizes = {
+        "laptop": {"generations": [1_000], "stages": [3], "show": [show]},
         "paper": {
             "hidden": [(256,), (256, 128)],
             "states": [4],
             "generations": [90_000],
             "stages": [9],
             "runs": [8],
+            "show": [("emnist-byclass", *show)],
         },
     }[scale]
-    mnist = {"source": ["mnist"], "side": [10], "crop": [20], "halves": [True]}
-    shown = [(*show, "emnist-byclass") if scale == "paper" else show]
-    runs = grid("blur.images", **mnist, **knobs_of, show=shown, seed=range(seeds))
-    return Sweep(runs, _tables("hidden"))
+    lasting = {"variant": [("unit_synapses=inside",)]}  # learns on after its horizon
+    long = {"lessons": [100], "moments": [(10, 20)], "halves": [True], **lasting}
+    return _compared(scale, seeds, across, rivals=[True], **long, **sizes)
+
+
+def figure6(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """First steps on MNIST beside SGD of any rate: figure 5's genomes (claim B4)."""
+
+    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+        told = records[0]["scores"]
+        own = np.mean([r["scores"]["life"]["mnist"] for r in records], 0)
+        rivals = {n: c for n, c in told["details"].items() if n in told["rows"]}
+        right = {n: 1 - np.array(c) for n, c in ({"this rule": own} | rivals).items()}
+        when = (5, 10, 20, 50)
+        rows = ((n, tuple(f"{c[t]:.3f}" for t in when)) for n, c in right.items())
+        heads = tuple(f"after {t} lessons" for t in when)
+        first = lines({n: c[:50] for n, c in right.items()}, "lesson", "accuracy")
+        table = Table(f"accuracy on MNIST, {len(records)} seeds", heads, tuple(rows))
+        return table, [Panel("First steps", "Means over lives.", first)]
+
+    return Sweep(figure5(scale=scale, seeds=seeds).runs, draw)
 
 
 def figure7(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
@@ -205,20 +225,15 @@ def figure7(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
         "laptop": {"hidden": [(64,)], "generations": [200], "population": [16]},
         "paper": {"hidden": [(512,)], "generations": [400], "population": [80]},
     }[scale]
-    mnist = {"source": ["mnist"], "side": [14], "unrolls": [16], "lessons": [15]}
-    runs = grid(
-        "blur.images",
-        **mnist,
-        **sizes,
-        search=["cma_es", "gradient"],
-        seed=range(seeds),
-    )
-    return Sweep(runs, _tables("search"))
+    how = {"side": [14], "unrolls": [15], "lessons": [50], "moments": [(5, 10, 15, 30)]}
+    kinds = ["cma_es", "gradient"]
+    return _compared(scale, seeds, across, search=kinds, **how, **sizes)
 
 
 def figure8(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """Without normalisation genomes do not carry over (claim B6)."""
-    return _on_mnist(figure8, scale, seeds, normalised=[True, False])
+    kinds = {"normalised": [True, False], "depths": [(1, 2, 3)]}
+    return _compared(scale, seeds, across, **kinds)
 
 
 def figure9(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
@@ -230,62 +245,132 @@ def figure9(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
         for count in ("one", "k")
         if scale == "paper" or (backward == "additive" and synapses == "symmetric")
     ]
-    return _on_mnist(
-        figure9, scale, seeds, variant=variants, start=["random", "gradient"]
-    )
+    kinds = {"variant": variants, "start": ["random", "gradient"]}
+    shown = {"show": [("omniglot", "mnist")], "rivals": [scale == "paper"]}
+    return _compared(scale, seeds, across, **shown, **kinds)
 
 
 def figure10(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """Genomes from deep networks work in shallow ones, not the other way (B8)."""
-    depths = range(1, 4) if scale == "laptop" else range(2, 5)
-    hidden = [(20,) * depth for depth in depths]
-    return _on_mnist(figure10, scale, seeds, hidden=hidden)
+    trained = {"laptop": (1, 2, 3), "paper": (2, 3, 4)}[scale]
+    run = {"laptop": (1, 2, 3, 4, 5), "paper": (1, 2, 3, 4, 5, 10)}[scale]
+    hidden = [(20,) * depth for depth in trained]
+    return _compared(scale, seeds, across, hidden=hidden, depths=[run])
 
 
 def figure13(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """Non-linearities matter little; more states help, if not linear (B10)."""
-    sigmas = [
-        tuple(f"{name}={sigma}" for name in ("sigma", "sigma_back"))
-        for sigma in ("relu_tanh", "tanh", "identity")
-    ]
-    states = [2, 4] if scale == "laptop" else [2, 4, 8]
-    return _on_mnist(figure13, scale, seeds, variant=sigmas, states=states)
+    """Non-linearities matter little; states help, if not linear (B10, figure 12)."""
+    pairs = [("relu_tanh",) * 2, ("tanh",) * 2, ("identity",) * 2]
+    if scale == "paper":
+        pairs += [("sigmoid",) * 2, ("relu_tanh", "identity"), ("tanh", "identity")]
+    variants = [(f"sigma={up}", f"sigma_back={down}") for up, down in pairs]
+    return _compared(scale, seeds, across, variant=variants, states=[2, 4, 8])
+
+
+def figure14(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """Unrolls that grow, all runs set to the best, or as many throughout (B11)."""
+    most, runs = {"laptop": (4, 3), "paper": (9, 8)}[scale]
+    growing = _compared(scale, seeds, stages=[most], unrolls=[10], runs=[runs])
+    whole = [10 + GROWTH * (most - 1)]
+    at_once = _compared(scale, seeds, stages=[1], unrolls=whole, runs=[runs])
+    draw = _drawn(("stages",), partial(curves, y=WRONG))
+    return Sweep(growing.runs + at_once.runs, draw)
+
+
+def figure15(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """Oja's term bounds the synapses: the genomes of figure 16 (claim B11)."""
+    y, of = "root mean square of synapses", lambda r: r["scores"]["details"]["synapses"]
+    draw = _drawn(("variant",), partial(over_lives, of=of, y=y, log=True))
+    return Sweep(figure16(scale=scale, seeds=seeds).runs, draw)
 
 
 def figure16(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """Oja's term and normalised synapses, past the horizon (B11, figure 15)."""
+    """Beyond the horizon; at the end labels are random (claim B11)."""
+    lessons, honest = {"laptop": (200, 150), "paper": (800, 500)}[scale]
     variants = [
         (f"oja={oja}", f"unit_synapses={unit}")
         for oja in ("none", "released")
         for unit in ("none", "inside")
     ] + [("saturation=tanh",)]
-    lessons = [{"laptop": 200, "paper": 800}[scale]]
-    return _on_mnist(figure16, scale, seeds, variant=variants, lessons=lessons)
+    wrong = partial(over_lives, of=lambda r: r["scores"]["life"]["mnist"], y=WRONG)
+    long = {"lessons": [lessons], "honest": [honest], "moments": [(10, honest)]}
+    return _compared(scale, seeds, wrong, variant=variants, **long)
 
 
-def _on_mnist(figure, scale, seeds, **choices) -> Sweep:
-    """Genomes from 10 by 10 MNIST, shown on it as it is."""
-    usual = {"source": ["mnist"], "side": [10], "crop": [20], "show": [("mnist",)]}
-    usual["generations"] = [{"laptop": 600, "paper": 20_000}[scale]]
-    runs = grid("blur.images", **usual | choices, seed=range(seeds))
-    return Sweep(runs, _tables(*choices))
+def _compared(scale: Scale, seeds: int, *pictures, **choices) -> Sweep:
+    """Genomes from 10 by 10 MNIST, shown on it as it is, by what they differ in."""
+    generations = [{"laptop": 600, "paper": 20_000}[scale]]
+    usual = {"generations": generations, "show": [("mnist",)], "lessons": [10]}
+    names = tuple(name for name, values in choices.items() if len(values) > 1)
+    runs = grid("blur.genome", **SMALL | usual | choices, seed=range(seeds))
+    return Sweep(runs, _drawn(names, *pictures))
 
 
-def _tables(*names: str):
+def _drawn(names: tuple[str, ...], *pictures):
+    """How records become a table by some arguments, and pictures by them."""
+
     def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-        return table(records, "mean share wrong in exams", *names), []
+        shown = [picture(records, names) for picture in pictures]
+        return by_column(records, *names), shown
 
     return draw
 
 
-def _shown(name: str) -> ImageSet:
-    """An image set as it is, or as 28 by 28 pixels if it is larger."""
-    found = load_images(name)
-    return found if found.images.shape[1] <= 28 else found.resized(28)
+def _cells(record: Record) -> dict[str, Score]:
+    told = record["scores"]
+    pairs = zip(told["columns"], told["rows"]["this rule"], strict=True)
+    return {name: Score(**cell) for name, cell in pairs}
 
 
-def _entry(course: AbstractCourse, hidden: tuple[int, ...]) -> Entry:
-    return Entry(course, course.network(*hidden))
+def _right(record: Record, toys: Sequence[str]) -> float:
+    """Mean accuracy on some toys."""
+    cells = _cells(record)
+    return 1 - float(np.mean([cells[toy].mean for toy in toys]))
+
+
+def _by_training(records: Sequence[Record]) -> list[Record]:
+    """The best on the toys of its search first."""
+    return sorted(records, key=lambda record: -_right(record, TRAINING))
+
+
+def _validated(records: Sequence[Record]) -> Panel:
+    """Accuracy on toys held out over that on toys of the search."""
+    figure, axes = new_figure(4.0, 3.4)
+    pairs = [[_right(r, toys) for toys in (TRAINING, HELD_OUT)] for r in records]
+    axes.scatter(*np.array(pairs).T, color=COLOURS[1])
+    axes.set(xlabel="accuracy on toys of the search", ylabel="on toys held out")
+    return Panel("Validation follows training", "Dots: runs.", svg(figure))
+
+
+def _lives(best: Record, worst: Record) -> Panel:
+    means = {
+        f"{name} run, {kind}": np.mean([run["scores"]["life"][t] for t in toys], 0)
+        for name, run in (("best", best), ("worst", worst))
+        for kind, toys in (("toys of the search", TRAINING), ("held out", HELD_OUT))
+    }
+    picture = lines(means, "lesson", WRONG)
+    return Panel("Over a life", "Best and worst in training.", picture)
+
+
+def _sets(names: Sequence[str], side=None, crop=None) -> dict[str, ImageSet | None]:
+    """Images by name, at most 28 pixels to a side if not said; None for toys."""
+    found = {}
+    for name in names:
+        there = None if name in TOYS else load_images(name)
+        if there and (side or crop or there.images.shape[1] > 28):
+            there = there.resized(side or crop or 28, crop)
+        found[f"{name} {side}" if side else name] = there
+    return found
+
+
+def _course(name: str, found: ImageSet | None, chosen, batch, lessons, **course):
+    """On a toy or on images: a part of them, answers (of omniglot ten), classes."""
+    course |= {"batch": batch, "lessons": lessons}
+    if found is None:
+        return Toy(name=name, **course)  # type: ignore[call-arg]
+    part, answers, classes = chosen
+    answers = answers or (10 if found.classes_apart else None)
+    return Classification.of(found, part, classes, answers, **course)
 
 
 def _rivals(hidden: tuple[int, ...]) -> dict[str, GradientDescent]:
@@ -297,35 +382,14 @@ def _rivals(hidden: tuple[int, ...]) -> dict[str, GradientDescent]:
     } | {"adam 0.01": GradientDescent.at(0.01, network, "adam")}
 
 
-def _genomes(hidden, states, words, start, deviation, normalised):
-    """From a seed to a genome on a network of one input and output, to be moved."""
-    pairs = dict(word.partition("=")[::2] for word in words)
+def _genome(seed: int, hidden, words, start, **how) -> BLUR:
+    """On a network of one input and output, to be moved."""
     try:
-        variant = Variant(**pairs)
+        variant = Variant(**dict(word.partition("=")[::2] for word in words))
     except TypeError as error:
         raise Refusal(f"Variant has no such field: {error}") from error
     network = Network.chain(1, *hidden, 1)
-
-    def genome(seed: int) -> BLUR:
-        if start == "gradient":
-            return BLUR.gradient_descent(
-                network, variant=variant, normalised=normalised
-            )
-        key = jax.random.key(seed)
-        return BLUR.random(key, network, states, deviation, variant, normalised)
-
-    return genome
-
-
-def _experiment(learners, objectives, search, *, generations, **rest) -> Experiment:
-    """From the first of the learners, the others beside it, an objective a stage."""
-    starts = [generations * i // len(objectives) for i in range(len(objectives))]
-    others = tuple(learners[1:])
-    return Experiment(
-        learner=learners[0],
-        objective=objectives[0],
-        search=SideBySide.of(search, *others) if others else search,
-        generations=generations,
-        stages=tuple(zip(starts, objectives, strict=True))[1:],
-        **rest,
-    )
+    if start == "gradient":
+        normal = how["normalised"]
+        return BLUR.gradient_descent(network, variant=variant, normalised=normal)
+    return BLUR.random(jax.random.key(seed), network, variant=variant, **how)

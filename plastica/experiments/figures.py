@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from tyro.conf import arg
 
-from plastica.exhibit import Panel, Table
+from plastica.exhibit import Panel, Score, Table
 from plastica.plots import COLOURS, new_figure, svg
+from plastica.plots import lines as joined
 from plastica.sweep import Record
 
 Scale = Annotated[
@@ -64,6 +65,55 @@ def table(records: Sequence[Record], title: str, *names: str) -> Table:
         rows.append((named(names, key), (*numbers, generations, f"{minutes:.1f}")))
     columns = ("seeds", "best", "mean", "sd", "generations", "minutes a run")
     return Table(title, columns, tuple(rows))
+
+
+def by_column(records: Sequence[Record], *names: str) -> Table:
+    """Every score's mean over seeds and its error, by some arguments; then rivals'."""
+    rows, rivals = {}, {}
+    for key, group in alike(records, *names).items():
+        for who in group[0]["scores"]["rows"]:
+            cells = [[c["mean"] for c in r["scores"]["rows"][who]] for r in group]
+            scores = tuple(map(Score.of, np.array(cells).T))
+            if who == "this rule":
+                rows[named(names, key) or who] = scores
+            else:
+                rivals.setdefault(who, scores)
+    told, seeds = records[0]["scores"], {record["seed"] for record in records}
+    title = f"{told['title']}; {len(seeds)} seeds"
+    return Table(title, tuple(told["columns"]), tuple((rows | rivals).items()))
+
+
+def across(records: Sequence[Record], names: Sequence[str]) -> Panel:
+    """Final scores in every column of the runs' tables but the mean, seeds as dots."""
+    figure, axes = new_figure()
+    columns = records[0]["scores"]["columns"][:-1]
+    for i, (kind, group) in enumerate(alike(records, *names).items()):
+        cells = [[c["mean"] for c in r["scores"]["rows"]["this rule"]] for r in group]
+        scores, colour = np.array(cells)[:, :-1], COLOURS[i % len(COLOURS)]
+        style = ("-", "--", ":")[i // len(COLOURS) % 3]
+        axes.plot(scores.mean(0), style, color=colour, label=named(names, kind))
+        for own in scores:
+            axes.plot(own, ".", color=colour, markersize=4)
+    axes.set_xticks(range(len(columns)), columns, rotation=20, ha="right", fontsize=8)
+    axes.set_ylabel("share wrong")
+    if names:
+        axes.legend(fontsize=7, frameon=False)
+    return Panel("The figure", "Lines: means over seeds. Dots: seeds.", svg(figure))
+
+
+def over_lives(
+    records: Sequence[Record],
+    names: Sequence[str],
+    of: Callable[[Record], Sequence[float]],
+    y: str,
+    log: bool = False,
+) -> Panel:
+    """What each kind is like as a life goes on, the mean over seeds."""
+    means = {
+        named(names, kind): np.mean([of(record) for record in group], 0)
+        for kind, group in alike(records, *names).items()
+    }
+    return Panel("Over a life", "Means over seeds.", joined(means, "lesson", y, log))
 
 
 def best_seeds(

@@ -6,14 +6,12 @@ changes by what its two ends have become. All three passes mix states by small m
 which every neuron and synapse shares: the genome.
 """
 
-import math
 from dataclasses import replace
 from typing import ClassVar, Literal, NamedTuple, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.errors import Refusal
@@ -21,20 +19,17 @@ from plastica.learner import AbstractRule, Feedback
 from plastica.network import Network
 
 VARIANCE_FLOOR, SQUARES_FLOOR, STEEPNESS = 1e-5, 1e-9, 1e-3
-SIGMA = {  # each with its derivative
-    "identity": (lambda x: x, jnp.ones_like),
-    "relu": (jax.nn.relu, lambda x: jnp.where(x > 0, 1.0, 0.0)),
-    "sigmoid": (jax.nn.sigmoid, lambda x: jax.nn.sigmoid(x) * jax.nn.sigmoid(-x)),
-    "tanh": (jnp.tanh, lambda x: 1 - jnp.tanh(x) ** 2),
-    "relu_tanh": (
-        lambda x: jax.nn.relu(jnp.tanh(x)),
-        lambda x: jnp.where(x > 0, 1 - jnp.tanh(x) ** 2, 0.0),
-    ),
+SIGMA = {
+    "identity": lambda x: x,
+    "relu": jax.nn.relu,
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "relu_tanh": lambda x: jax.nn.relu(jnp.tanh(x)),
 }
 
 
 class Variant(eqx.Module):
-    """Which of the paper's variants (C.7), all of them words; as its default has them.
+    """Which of the paper's variants (C.7); its own by default, with tanh throughout.
 
     A non-linearity is one of `SIGMA`; its name with "_pair" has it on state 0 and its
     derivative on the others, Eq. (4). With `told` "error" state 1 of the last layer is
@@ -47,9 +42,9 @@ class Variant(eqx.Module):
     backward: Literal["additive", "multiplicative", "second state"] = "additive"
     synapses: Literal["symmetric", "two sets"] = "symmetric"
     synapse_states: Literal["one", "k"] = "k"
-    sigma: str = "relu_tanh"
+    sigma: str = "tanh"
     sigma_last: str = "tanh"
-    sigma_back: str = "relu_tanh"
+    sigma_back: str = "tanh"
     told: Literal["label", "error"] = "label"
     batch: Literal["sum", "mean"] = "sum"
     oja: Literal["none", "first", "whole", "released", "activations"] = "none"
@@ -149,10 +144,8 @@ class BLUR(AbstractRule):
         normalised: bool = True,
     ) -> Self:
         """The paper's usual start: matrices N(0, scale^2), all else as it came."""
-        variant = variant or Variant()
-        matrices = scale * jax.random.normal(key, (4, states, states))
-        one = jnp.ones(())
-        nu, mu, nu_tilde, mu_tilde = matrices
+        variant, one = variant or Variant(), jnp.ones(())
+        nu, mu, nu_tilde, mu_tilde = scale * jax.random.normal(key, (4, states, states))
         return cls(
             f=one,
             eta=one,
@@ -215,15 +208,13 @@ class BLUR(AbstractRule):
             )
         s = 1 if self.variant.synapse_states == "one" else self.k
         layers = list(zip(sizes[1:], sizes[:-1], strict=True))
-        two = self.variant.synapses == "two sets"
-        shapes = [(s, post, pre + 1) for post, pre in layers]
-        shapes += [(s, pre, post) for post, pre in layers[1:] if two]
-        ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
-        entries = jnp.split(jax.random.normal(key, (ends[-1],)), ends[:-1])
-        sources = [pre for _, pre in layers] + [post for post, _ in layers[1:]]
+        shapes = [((s, post, pre + 1), pre) for post, pre in layers]
+        if self.variant.synapses == "two sets":
+            shapes += [((s, pre, post), post) for post, pre in layers[1:]]
+        keys = jax.random.split(key, len(shapes))
         w = tuple(
-            drawn.reshape(shape) / jnp.sqrt(n_pre)
-            for drawn, shape, n_pre in zip(entries, shapes, sources, strict=False)
+            jax.random.normal(own, shape) / jnp.sqrt(sources)
+            for own, (shape, sources) in zip(keys, shapes, strict=True)
         )
         a = tuple(jnp.zeros((self.k, batch, n)) for n in sizes)
         return BLURState(a, Synapses(w[: len(layers)], w[len(layers) :]))
@@ -248,16 +239,17 @@ class BLUR(AbstractRule):
         """The label, the backward sweep, Eq. (6), and the synapses, Eq. (7) and (8)."""
         a = list(state.a)
         a[-1] = self._shown(a[-1], feedback.target.reshape(a[-1].shape[1:]))
+        down = state.w.down or [w[..., :-1].swapaxes(-1, -2) for w in state.w.up[1:]]
         for l in range(len(a) - 2, 0, -1):
-            a[l] = self._back(a[l], a[l + 1], self._down(state.w, l))
+            a[l] = self._back(a[l], a[l + 1], self._read(down[l - 1]))
         up = tuple(
             self._renewed(w, _with_bias(a[l]), a[l + 1])
             for l, w in enumerate(state.w.up)
         )
-        down = tuple(
+        back = tuple(
             self._renewed(w, a[l + 1], a[l]) for l, w in enumerate(state.w.down, 1)
         )
-        return BLURState(tuple(a), Synapses(up, down))
+        return BLURState(tuple(a), Synapses(up, back))
 
     def rest(self, state: BLURState) -> BLURState:
         """Activations at zero, synapses kept."""
@@ -270,12 +262,6 @@ class BLUR(AbstractRule):
             error = jax.nn.softmax(a[0]) - right.astype(a.dtype)
             return a.at[1].multiply(error).at[2:].set(0.0)
         return a.at[1].set(jnp.where(right, 1.0, -1.0)).at[2:].set(0.0)
-
-    def _down(self, w: Synapses, l: int):
-        """The synapses into layer l from the one above, as the backward sweep reads."""
-        if self.variant.synapses == "two sets":
-            return self._read(w.down[l - 1])
-        return self._read(w.up[l][..., :-1].swapaxes(-1, -2))
 
     def _read(self, w):
         """From sources to targets, of unit norm if that is asked for (C.6)."""
@@ -315,13 +301,13 @@ class BLUR(AbstractRule):
         """What keeps synapses bounded: Eq. (8), or as the authors' program has it."""
         f, eta, form = self.f_tilde, self.eta_tilde, self.variant.oja
         w_squares = jnp.sum(w**2, -1, keepdims=True)  # over the sources r
-        if form in ("released", "activations"):
-            squares = w_squares if form == "released" else post_squares
-            return jnp.abs(g * eta) * w * squares
         first = g * (f - 1) * w * w_squares
-        if form == "first":
-            return first
-        return first + eta * w * jnp.sum(w * phi, -1, keepdims=True)  # Eq. (8)
+        return {
+            "first": lambda: first,
+            "whole": lambda: first + eta * w * jnp.sum(w * phi, -1, keepdims=True),
+            "released": lambda: jnp.abs(g * eta) * w * w_squares,
+            "activations": lambda: jnp.abs(g * eta) * w * post_squares,
+        }[form]()  # Eq. (8)
 
     def _normalised(self, z, place: int):
         """Units' states over the batch, brought to a mean and deviation (3.4)."""
@@ -349,7 +335,9 @@ def _unit(w: Float[Array, "s post pre"]) -> Float[Array, "s post pre"]:
 
 
 def _activated(name: str, z: Float[Array, "k batch n"]) -> Float[Array, "k batch n"]:
-    sigma, slope = SIGMA[name.removesuffix("_pair")]
+    """The non-linearity of every state; of a pair, its derivative but for state 0."""
+    sigma = SIGMA[name.removesuffix("_pair")]
     if not name.endswith("_pair"):
         return sigma(z)
-    return jnp.concatenate([sigma(z[:1]), slope(z[1:])])
+    slopes = jax.jvp(sigma, (z[1:],), (jnp.ones_like(z[1:]),))[1]
+    return jnp.concatenate([sigma(z[:1]), slopes])

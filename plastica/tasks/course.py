@@ -21,7 +21,8 @@ class AbstractCourse(AbstractTask):
 
     `lessons` ticks are taught; then come `exams` that are not. The answer is taken as
     logits; the loss is its cross-entropy in nats, the mean over the exams, or over all
-    ticks if there are none. A world has a `tick`.
+    ticks if there are none. From lesson `honest` on each in a batch is told the answer
+    of another, which is as good as none. A world has a `tick`.
     """
 
     answers: eqx.AbstractVar[int]
@@ -29,14 +30,16 @@ class AbstractCourse(AbstractTask):
     lessons: eqx.AbstractVar[int]
     exams: eqx.AbstractVar[int]
     label: eqx.AbstractVar[Label]
+    honest: eqx.AbstractVar[int | None]
     gives: ClassVar[frozenset[str]] = frozenset({"target"})
 
     def __check_init__(self) -> None:
-        """Refuse a course without ticks or without anything in a batch."""
-        nothing = self.batch is not None and self.batch < 1
-        if self.lessons < 1 or self.exams < 0 or nothing:
+        """Refuse a course without ticks or without enough in a batch."""
+        least = 1 if self.honest is None else 2
+        few = (1 if self.batch is None else self.batch) < least
+        if self.lessons < 1 or self.exams < 0 or few:
             raise Refusal(
-                "a course has a lesson at least and batches of one at least, got "
+                f"a course has a lesson at least and batches of {least} at least, got "
                 f"{self.lessons} lessons, {self.exams} exams, batches of {self.batch}"
             )
 
@@ -79,8 +82,10 @@ class AbstractCourse(AbstractTask):
             weight=jnp.where(judged, 1.0 / (self.exams or self.ticks), 0.0),
             miss=jnp.mean(miss.astype(y.dtype)),
         )
+        honest = self.honest is None or world.tick < self.honest
+        told = jnp.where(honest, right, jnp.roll(right, 1, axis=0))
         feedback = Feedback(
-            target=right if self.label == "one-hot" else 2 * right - 1,
+            target=told if self.label == "one-hot" else 2 * told - 1,
             reward=-loss.value,
             taught=lesson,
             ended=world.tick == self.lessons - 1,

@@ -43,6 +43,7 @@ class Classification(AbstractCourse):
     exams: int = eqx.field(static=True, default=1)
     redraw: bool = eqx.field(static=True, default=False)
     label: Label = eqx.field(static=True, default="one-hot")
+    honest: int | None = eqx.field(static=True, default=None)
     mean: float = 0.0
     deviation: float = 1.0
     projected: bool = eqx.field(static=True, default=False)

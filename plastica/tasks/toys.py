@@ -51,6 +51,7 @@ class Toy(AbstractCourse):
     lessons: int = eqx.field(static=True)
     exams: int = eqx.field(static=True, default=1)
     label: Label = eqx.field(static=True, default="one-hot")
+    honest: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self) -> None:
         """Refuse a name that there is not."""

@@ -375,7 +375,8 @@ def test_bad_genomes_networks_and_words_are_refused(tmp_path):
 
 def test_a_genome_found_on_one_toy_learns_another_that_it_never_saw():
     toy = Toy(name="and", batch=64, lessons=5)
-    rule = BLUR.random(jax.random.key(1), toy.network(10), scale=0.3)
+    kinked = Variant(sigma="relu_tanh", sigma_back="relu_tanh")
+    rule = BLUR.random(jax.random.key(1), toy.network(10), scale=0.3, variant=kinked)
     search = MetaGradient(optimiser=optimiser("adam", 0.01, 10.0))
     objective = Lifetime.of(toy, lives=4)
     state = search.init(rule, objective, jax.random.key(0))

@@ -147,7 +147,7 @@ def planes(details: Mapping[str, Any]) -> Panel:
         top.set_title(name, fontsize=8)
         for axes, grid in zip(below, told["grids"], strict=True):
             cells = np.array(list(grid), int).reshape(SIDE, SIDE)
-            axes.imshow(cells, origin="lower", alpha=0.6, **among)
+            axes.imshow(cells, origin="lower", alpha=0.6, interpolation="none", **among)
         for axes in (top, *below):
             axes.set(xticks=[], yticks=[], aspect="equal")
     caption = "Top: what is shown. Below: answers after 1, a third and all lessons."

@@ -96,7 +96,9 @@ def antisymmetric(details: dict[str, Any]) -> Panel:
     figure, axes = new_figure(9.0, 4.0, columns=len(details))
     for (name, rows), own in zip(details.items(), np.atleast_1d(axes), strict=True):
         logs = np.array([[LEVELS.index(letter) for letter in row] for row in rows])
-        image = own.imshow(logs + LEAST, vmin=LEAST, vmax=5, cmap="magma")
+        image = own.imshow(
+            logs + LEAST, vmin=LEAST, vmax=5, cmap="magma", interpolation="none"
+        )
         own.set(title=name, xlabel="m", ylabel="k")
         figure.colorbar(image, ax=own, label="log |Q - Q'|")
     caption = "Q: the derivatives of every weight's change by every weight."

@@ -228,9 +228,11 @@ class BLUR(AbstractRule):
             w = jax.tree.map(_unit, w)
         samples = x.reshape(-1, x.shape[-1])
         a = [jnp.zeros((self.k, *samples.shape)).at[0].set(samples)]
-        for l, w_l in enumerate(w.up):
+        bias = _mixed(nu, jnp.ones((self.k, 1, 1)))
+        for l, w_l in enumerate(map(self._read, w.up)):
             last = l == len(w.up) - 1
-            z = self.eta * _mixed(nu, _with_bias(a[l])) @ self._read(w_l)  # Eq. (5)
+            heard = _mixed(nu, a[l]) @ w_l[:, :-1] + bias @ w_l[:, -1:]
+            z = self.eta * heard  # Eq. (5)
             sigma = self.variant.sigma_last if last else self.variant.sigma
             a.append(_activated(sigma, self._normalised(z, 1 if last else 0)))
         return BLURState(tuple(a), w), a[-1][0].reshape(*x.shape[:-1], -1)
@@ -242,10 +244,7 @@ class BLUR(AbstractRule):
         down = state.w.down or [w[..., :-1].swapaxes(-1, -2) for w in state.w.up[1:]]
         for l in range(len(a) - 2, 0, -1):
             a[l] = self._back(a[l], a[l + 1], self._read(down[l - 1]))
-        up = tuple(
-            self._renewed(w, _with_bias(a[l]), a[l + 1])
-            for l, w in enumerate(state.w.up)
-        )
+        up = tuple(self._renewed(w, a[l], a[l + 1]) for l, w in enumerate(state.w.up))
         back = tuple(
             self._renewed(w, a[l + 1], a[l]) for l, w in enumerate(state.w.down, 1)
         )
@@ -283,10 +282,13 @@ class BLUR(AbstractRule):
     def _renewed(self, w, a_i, a_j):
         """Synapses from sources i to targets j after a batch, Eq. (7) and (8)."""
         f, eta, s = self.f_tilde, self.eta_tilde, w.shape[0]
-        pre = _mixed(self.nu_tilde[:, :s].T, a_i)
-        post = _mixed(self.mu_tilde[:s], a_j)
+        nu, post = self.nu_tilde[:, :s].T, _mixed(self.mu_tilde[:s], a_j)
         shared = post.shape[1] if self.variant.batch == "mean" else 1
-        phi = post.swapaxes(-1, -2) @ pre / shared
+        phi = post.swapaxes(-1, -2) @ _mixed(nu, a_i)
+        if w.shape[-1] > a_i.shape[-1]:
+            bias = _mixed(nu, jnp.ones((self.k, 1, 1)))
+            phi = jnp.concatenate([phi, jnp.sum(post, 1)[..., None] * bias], -1)
+        phi = phi / shared
         new = f * w + eta * phi  # Eq. (7)
         if self.oja is not None:
             new -= self._oja(self.oja, w, phi, jnp.sum(post**2, 1)[..., None] / shared)
@@ -322,11 +324,6 @@ class BLUR(AbstractRule):
 def _mixed(matrix: Float[Array, "c d"], a: Float[Array, "d batch n"]):
     """Each neuron's states mixed: sum over d of matrix[c, d] a[d]."""
     return jnp.tensordot(matrix, a, 1)
-
-
-def _with_bias(a: Float[Array, "k batch n"]) -> Float[Array, "k batch n_and_bias"]:
-    """One unit more, all of whose states are 1."""
-    return jnp.concatenate([a, jnp.ones_like(a[..., :1])], -1)
 
 
 def _unit(w: Float[Array, "s post pre"]) -> Float[Array, "s post pre"]:

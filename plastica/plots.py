@@ -33,8 +33,10 @@ def lines(
         axes.set_yscale("log")
     axes.set_xlabel(x)
     axes.set_ylabel(y)
+    beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
     if len(curves) > 1:
-        axes.legend(fontsize=8, frameon=False, ncols=2)
+        place = beside if len(curves) > 4 else {"ncols": 2}
+        axes.legend(fontsize=8, frameon=False, **place)
     return svg(figure)
 
 

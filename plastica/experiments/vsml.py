@@ -316,6 +316,8 @@ def _scores(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
                 who, where = _who(record, row), _where(record, column)
                 found[who][where][seed] = cell["mean"]
         for name, life in told["life"].items():
+            if ", first" in name:  # drawn already, as a longer life begins
+                continue
             lives[f"{_who(record, 'this rule')}, {_where(record, name)}"].append(life)
     columns = dict.fromkeys(where for row in found.values() for where in row)
     columns.pop("mean", None)
@@ -325,7 +327,11 @@ def _scores(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
         rows.append((who, tuple(Score.of(np.array(each)) for each in means)))
     sums = {who: np.cumsum(np.mean(each, 0)) for who, each in lives.items()}
     so_far = {who: s / np.arange(1, len(s) + 1) for who, s in sums.items()}
-    panel = Panel("Within a life", "The mean so far.", lines(so_far, "tick", ""))
+    panel = Panel(
+        "Within a life",
+        "The mean so far.",
+        lines(so_far, "lesson", "share wrong so far"),
+    )
     title = records[0]["scores"]["title"].split(" after")[0].split(",")[0]
     return Table(f"{title}, over seeds", tuple(columns), tuple(rows)), [panel]
 

@@ -26,7 +26,8 @@ def test_the_memory_does_what_its_card_says(shared_data):
     assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
 
 
-def test_what_learns_images_does_what_its_card_says(shared_data):
+def test_what_learns_images_does_what_its_card_says(shared_data, monkeypatch):
+    monkeypatch.setenv("PLASTICA_DATA", str(shared_data))
     shown = from_scratch(others=()).exhibit.courses["mnist, first 200"]
     found = pl.evaluate(pl.zoo.load("learns-images"), shown, lives=20, key=5).miss
     said = re.search(r"this rule \| (\S*) ± (\S*) \|", pl.zoo.card("learns-images"))

@@ -251,7 +251,13 @@ def sizes(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
         for name, tried in choices.items()
         for run in _runs(scale, seeds, [10, 80], shorter=5, **{name: tried})
     )
-    return Sweep(runs, _drawn("delay", "ticks", *choices))
+    units = {
+        "hidden": [16, 128],
+        "memory": ["reset", "kept"],
+        "rate": [1e-3, 3e-3, 1e-2],
+    }
+    lstm = _runs(scale, seeds, [10], "remember_lstm", shorter=2, **units)
+    return Sweep(runs + lstm, _drawn("delay", "ticks", "hidden", "memory", *choices))
 
 
 def _runs(

@@ -34,6 +34,9 @@ ENDED = ("done", "failed")  # last words of a process
 LEFT = 75  # the exit status: try again, with `resume`
 LAST_TABLE_SECONDS = 24 * 3600  # for the leader, while the others wait to end with it
 _status: int | None = None  # once this process is about to end with an error
+_on_abort: Any = (
+    None  # what C calls then, kept as long as this process; None: not joined
+)
 MOST_CORES = 1024
 LONGEST_MESSAGE = 1024
 
@@ -108,7 +111,7 @@ def _connect(place: Place) -> None:
 def ends_with(status: int) -> None:
     """Ends a joined process with this status soon, whether the others end or not."""
     global _status
-    if hasattr(_abort_as_leaving, "kept"):
+    if _on_abort is not None:
         _status = status
         leaving = threading.Timer(2 * GRACE_SECONDS, os._exit, [status])
         leaving.daemon = True
@@ -304,7 +307,8 @@ def _never_preempting() -> None:
     that holds its lock, and spins: milliseconds for what takes a tenth of one.
     """
     if hasattr(os, "SCHED_BATCH"):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with contextlib.suppress(PermissionError):  # some sandboxes forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _abort_as_leaving() -> None:
@@ -319,7 +323,8 @@ def _abort_as_leaving() -> None:
             os._exit(_status)
         _leave("aborted, as JAX does when another process was killed")
 
-    _abort_as_leaving.kept = leave  # type: ignore[attr-defined]  # as long as we live
+    global _on_abort
+    _on_abort = leave
     ctypes.CDLL(None).signal(signal.SIGABRT, leave)
 
 

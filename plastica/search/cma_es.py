@@ -62,9 +62,8 @@ class CMAES(AbstractSearch):
     ) -> tuple[CMAESState, Metrics]:
         """Asks pycma for members, lives them, and tells it their losses."""
         strategy = self._awake(state)
-        asked = list(
-            cluster.spoken(np.stack(strategy.ask()))
-        )  # of one process, for all
+        own = np.stack(strategy.ask())
+        asked = list(cluster.spoken(own))  # of one process, for all
         thetas = jnp.asarray(np.stack(asked), flatten(state.start)[0].dtype)
         losses, carries = _live(
             self.population, thetas, state.start, objective, state.carries, key

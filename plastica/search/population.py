@@ -108,9 +108,8 @@ class Population(eqx.Module):
         )
         padded = jax.tree.map(lambda a: _pad(a, devices), (thetas, carries))
         losses, carries = split(*padded, arrays)  # type: ignore[call-issue]
-        everywhere = NamedSharding(
-            _mesh(), PartitionSpec()
-        )  # gathered once, not by use
+        # gathered once, not by every use of them
+        everywhere = NamedSharding(_mesh(), PartitionSpec())
         losses = jax.lax.with_sharding_constraint(losses, everywhere)
         return jax.tree.map(lambda a: a[: self.members], (losses, carries))
 

@@ -36,7 +36,9 @@ class Variant(eqx.Module):
     multiplied by softmax - label, the derivative of the cross-entropy, and not replaced
     by the label. Summed over a batch, an update grows with it, so that a genome found
     with sums learns as much faster from larger batches; with a mean it does not, but
-    what no batch enters (f~, Eq. 8) then weighs more against it.
+    what no batch enters (f~, Eq. 8) then weighs more against it. Normalised over a
+    batch, the last layer gives each answer to as many samples; with `normalised`
+    "hidden" it is left as it is, for classes of which some are rarer.
     """
 
     backward: Literal["additive", "multiplicative", "second state"] = "additive"
@@ -47,6 +49,7 @@ class Variant(eqx.Module):
     sigma_back: str = "tanh"
     told: Literal["label", "error"] = "label"
     batch: Literal["sum", "mean"] = "sum"
+    normalised: Literal["all", "hidden"] = "all"  # layers, where a genome does that
     oja: Literal["none", "first", "whole", "released", "activations"] = "none"
     unit_synapses: Literal["none", "inside", "stored"] = "none"
     saturation: Literal["none", "tanh", "exp"] = "none"
@@ -234,7 +237,9 @@ class BLUR(AbstractRule):
             heard = _mixed(nu, a[l]) @ w_l[:, :-1] + bias @ w_l[:, -1:]
             z = self.eta * heard  # Eq. (5)
             sigma = self.variant.sigma_last if last else self.variant.sigma
-            a.append(_activated(sigma, self._normalised(z, 1 if last else 0)))
+            if not last or self.variant.normalised == "all":
+                z = self._normalised(z, 1 if last else 0)
+            a.append(_activated(sigma, z))
         return BLURState(tuple(a), w), a[-1][0].reshape(*x.shape[:-1], -1)
 
     def learn(self, state: BLURState, feedback: Feedback) -> BLURState:

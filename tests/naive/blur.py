@@ -79,6 +79,7 @@ VARIANTS = {
     "nonlinearity_backward": "relu_tanh",
     "nonlinearity_last": "tanh",
     "normalise_forward": False,
+    "normalise_last": True,
     "normalise_backward": False,
     "statistics": "unit",
     "epsilon": 1e-5,
@@ -320,7 +321,7 @@ def forward_sweep(genome, forward, states, how):
                 for c in range(k):
                     kept = genome["f"] * states[l][b, j, c]
                     x[b, j, c] = kept + genome["eta"] * update[b, j, c]  # Eq. (5)
-        if how["normalise_forward"]:
+        if how["normalise_forward"] and (l < last or how["normalise_last"]):
             mean, deviation = genome["mean_forward"], genome["deviation_forward"]
             x = normalised(x, mean[l - 1], deviation[l - 1], how)
         name = how["nonlinearity_last" if l == last else "nonlinearity_forward"]

@@ -83,6 +83,7 @@ CASES = {
         2,
         True,
     ),
+    "normalised but for the last layer": ({"normalised": "hidden"}, 2, True),
     "sigmoid pair": (
         {"sigma": "sigmoid_pair", "sigma_last": "tanh_pair", "sigma_back": "identity"},
         3,
@@ -175,6 +176,7 @@ def naive_ticks(rule, w, xs, targets):
         there: renamed.get(getattr(rule.variant, here), getattr(rule.variant, here))
         for here, (there, renamed) in NAMES.items()
     }
+    words["normalise_last"] = rule.variant.normalised == "all"
     words["normalise_forward"] = words["normalise_backward"] = rule.mean is not None
     if rule.variant.saturation != "none":
         words[f"saturation_{rule.variant.saturation}"] = True

@@ -84,16 +84,16 @@ class OpenAIES(AbstractSearch):
         key_noise, key_lives = jax.random.split(key)
         mu, learner_of = flatten(state.mean)
         own = self._jittered(state.sigma, jax.random.fold_in(key, 2))
-        half = Population(self.members // 2).noise(key_noise, mu.size)
-        half = half * _spread(own, state.mean)
+        pairs = Population(self.members // 2)
+        half = pairs.noise(key_noise, mu.size, lambda i: _spread(own[i], state.mean))
         thetas = mu[None] + jnp.concatenate([half, -half])
         losses, carries = self.population.live(
             thetas, learner_of, objective, state.carries, key_lives
         )
         metrics = summary(losses)
         if self.penalty:
-            losses += self.penalty * jax.vmap(lambda t: size_of(learner_of(t)))(thetas)
-        descent = self.descent(half, losses, _spread(state.sigma[None], state.mean)[0])
+            losses += self.penalty * sizes_of(thetas, state.mean)
+        descent = self.descent(half, losses, _spread(state.sigma, state.mean))
         step, optimiser = self.optimiser.update(descent, state.optimiser, mu)
         mu = optax.apply_updates(mu, step)
         sigma = self.moved(state.sigma, own, losses) if self.elite else state.sigma
@@ -138,26 +138,27 @@ class OpenAIES(AbstractSearch):
         return next(matching, self.sigma)
 
     def _jittered(self, sigma, key):
-        """Deviations a pair and tensor; one row for all pairs if there is no jitter."""
-        if not self.jitter:
-            return sigma[None]
+        """Deviations a pair and tensor."""
         shape = (self.members // 2, sigma.size)
+        if not self.jitter:
+            return jnp.broadcast_to(sigma, shape)
         return sigma[None] * (1 + self.jitter * jax.random.rademacher(key, shape))
 
 
-def size_of(learner: AbstractLearner) -> Float[Array, ""]:
-    """The root of the mean over theta's tensors of their mean squares."""
-    means = [jnp.mean(jnp.square(leaf)) for leaf in jax.tree.leaves(theta(learner))]
-    return jnp.sqrt(jnp.mean(jnp.stack(means)))
+def sizes_of(
+    thetas: Float[Array, "members theta"], like: AbstractLearner
+) -> Float[Array, "members"]:
+    """Roots of the means over theta's tensors of their mean squares."""
+    tensors = jax.tree.leaves(theta(like))
+    shares = jnp.array([1 / (len(tensors) * leaf.size) for leaf in tensors])
+    weights = _spread(shares, like)
+    return jax.lax.map(lambda own: jnp.sqrt(jnp.vdot(weights * own, own)), thetas)
 
 
 def _spread(
-    values: Float[Array, "rows tensors"], learner: AbstractLearner
-) -> Float[Array, "rows theta"]:
+    values: Float[Array, "tensors"], learner: AbstractLearner
+) -> Float[Array, "theta"]:
     """A number a tensor, repeated for each of the tensor's numbers."""
-    sizes = [leaf.size for leaf in jax.tree.leaves(theta(learner))]
-    columns = [
-        jnp.broadcast_to(values[:, i : i + 1], (len(values), size))
-        for i, size in enumerate(sizes)
-    ]
-    return jnp.concatenate(columns, axis=1)
+    tensors = jax.tree.leaves(theta(learner))
+    parts = [jnp.full(leaf.size, values[i]) for i, leaf in enumerate(tensors)]
+    return jnp.concatenate(parts)

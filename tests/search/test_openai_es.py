@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from plastica.errors import Refusal
 from plastica.search import OpenAIES, Population, optimiser
-from plastica.search.openai_es import size_of
+from plastica.search.openai_es import sizes_of
 from tests.naive import plastic_rnn as naive
 from tests.search.points import Bowl, Point, bowl, gone, height, origin
 
@@ -136,16 +136,11 @@ def test_a_generation_is_that_of_the_authors_program(rng):
         steps = [own[:, [i]] * normals[n].reshape(4, -1) for i, n in enumerate(sizes)]
         half = jnp.asarray(np.concatenate(steps, axis=1))
         both = np.concatenate([half, -half])
-        cut = np.split(
-            both + np.concatenate([a.ravel() for a in theta.values()]), [6], 1
+        mean = np.concatenate([a.ravel() for a in theta.values()])
+        of = sizes_of(
+            jnp.asarray(mean + both), Parts(*map(jnp.asarray, theta.values()))
         )
-        sizes_of = [
-            size_of(Parts(jnp.asarray(a), jnp.asarray(b)))
-            for a, b in zip(*cut, strict=True)
-        ]
-        losses = jnp.asarray(-fitness[[0, 2, 4, 6, 1, 3, 5, 7]]) + 0.3 * jnp.stack(
-            sizes_of
-        )
+        losses = jnp.asarray(-fitness[[0, 2, 4, 6, 1, 3, 5, 7]]) + 0.3 * of
         descent = search.descent(half, losses, jnp.ones(10, float))
         sigma = search.moved(jnp.asarray([0.01, 0.001]), jnp.asarray(own), losses)
         ours = np.asarray(-0.02 * descent)

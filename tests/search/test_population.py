@@ -93,6 +93,15 @@ def test_noise_is_a_members_own():
     assert not np.any(np.isin(Population(3).noise(jax.random.key(1), 7), few))
 
 
+@pytest.mark.parametrize("chunk", [1, 3, 4, 5, 9])
+def test_chunks_cover_every_member_once(chunk):
+    """Also where the last one overlaps the one before."""
+    population = Population(9, chunk)
+    each, carries = losses(population)
+    np.testing.assert_allclose(each, by_hand(population), rtol=1e-6)
+    np.testing.assert_array_equal(carries, 1 + np.arange(9))
+
+
 @contextmanager
 def compilations(caplog):
     """What has been compiled within, by the names of functions."""

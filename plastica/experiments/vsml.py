@@ -281,14 +281,17 @@ def _shown(courses: dict[str, Classification], rates, lives, hidden=()) -> Exams
 
 
 def _online(start, search, sets, lived, counts, pixels, **choices) -> Experiment:
-    """Searched on lives of training images, shown on lives of images set apart."""
+    """Searched on lives of training images, shown on lives of images set apart.
+
+    Those searched on come last, where rivals' lives are drawn.
+    """
     side, lessons, lives = lived
     generations, every, seed = counts
     size, late, source = (side, lessons), (side, LATER * lessons), load_images(sets[0])
     training = _course(sets[0], "training", size, **pixels, **choices)
     held_out = _course(sets[0], "validation", size, **pixels)
     courses = {}
-    for each in sets:
+    for each in reversed(sets):
         first, after = f"{each}, first {lessons:,}", f"{each}, after {late[1]:,}"
         courses[first] = _course(each, "unseen", size, **pixels)
         courses[after] = _course(each, "unseen", late, LATE, **pixels)
@@ -306,9 +309,13 @@ def _online(start, search, sets, lived, counts, pixels, **choices) -> Experiment
 
 
 def _scores(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-    """Scores over seeds of all learners in all courses, and their lives."""
+    """Scores over seeds of all learners in all courses, and their lives.
+
+    Of the rivals the one that is least often wrong is drawn, in the last course.
+    """
     found: dict = defaultdict(lambda: defaultdict(dict))  # by who, where and seed
     lives: dict[str, list] = defaultdict(list)
+    rivals: dict[str, list] = defaultdict(list)
     for record in records:
         seed, told = record["seed"], record["scores"]
         for row, cells in told["rows"].items():
@@ -319,12 +326,18 @@ def _scores(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
             if ", first" in name:  # drawn already, as a longer life begins
                 continue
             lives[f"{_who(record, 'this rule')}, {_where(record, name)}"].append(life)
+        last = list(told["life"])[-1]
+        for rival, curve in told.get("details", {}).items():
+            rivals[f"{rival}, {_where(record, last)}"].append(curve)
     columns = dict.fromkeys(where for row in found.values() for where in row)
     columns.pop("mean", None)
     rows = []
     for who, row in found.items():
         means = [list(row.get(where, {0: np.nan}).values()) for where in columns]
         rows.append((who, tuple(Score.of(np.array(each)) for each in means)))
+    best = min(rivals, key=lambda who: np.mean(rivals[who][0]), default=None)
+    if best:
+        lives[best] = rivals[best]
     sums = {who: np.cumsum(np.mean(each, 0)) for who, each in lives.items()}
     so_far = {who: s / np.arange(1, len(s) + 1) for who, s in sums.items()}
     panel = Panel(

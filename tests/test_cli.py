@@ -151,6 +151,7 @@ def test_train_ends_with_a_table_and_what_to_type_next(trained):
         ("train --text nowhere.txt", "neither a text's name nor an existing path"),
         ("train --population 0", "at least one member, got 0"),
         ("train --generations 0", "at least one generation"),
+        ("train --members-per-device 0", "lives at least one member at once, got"),
         ("train --hidden 0", "layers of at least one unit"),
         ("train --state 3", "a neuron's state needs 4 components"),
         ("train --lives 0", "at least one life"),
@@ -324,6 +325,12 @@ def test_a_dry_run_says_what_it_would_take_and_leaves_nothing(here):
     for name in ("layers.0.M1", "theta", "devices", "memory", "estimate", "chunk"):
         assert name in said
     assert [path.name for path in here.iterdir()] == ["tale.txt"]
+
+
+def test_a_device_lives_as_many_members_at_once_as_it_is_told(here):
+    words = flags(text="tale.txt", generations=4, members_per_device=3)
+    said = done("train", *words, "--engine", "xla", "--dry-run")
+    assert "chunk      3 members at once on each device" in said
 
 
 def test_every_command_has_help():

@@ -24,6 +24,20 @@ from plastica.sweep import Record, read_records
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 MEASURED = RESULTS / "performance"
+MEASURED_AS = {  # blocks by what was measured, and its title where a file has several
+    "lives": ("lifetime", "a life of PMLPHebb, 27 symbols"),
+    "lives_of_bytes": ("lifetime", "a life of PMLPHebb, 256 symbols"),
+    "generations": ("generation",),
+    "growth": ("scaling",),
+    "agreement": ("agreement",),
+    "clusters": ("cluster",),
+    "memory": ("memory",),
+    "grids": ("grid",),
+    "learners": ("learners",),
+    "steps": ("blur",),
+    "plastic_lives": ("plastic",),
+    "remembering": ("remember",),
+}
 TELLING = ("text", "length", "hidden", "method", "search", "source", "variant", "seed")
 BLOCK = re.compile(r"(<!-- from ([\w./]+) -->\n).*?(<!-- end -->)", re.S)
 DOCUMENTS = sorted(
@@ -73,31 +87,6 @@ def machine() -> str:
     return f"{where['processor']}, {where['cores']} cores, {where['isa']}; {versions}."
 
 
-def lives() -> str:
-    """Lives of 27 letters."""
-    return _measured("lifetime", "a life of PMLPHebb, 27 symbols")
-
-
-def lives_of_bytes() -> str:
-    """Lives of 256 symbols."""
-    return _measured("lifetime", "a life of PMLPHebb, 256 symbols")
-
-
-def generations() -> str:
-    """Whole generations."""
-    return _measured("generation")
-
-
-def growth() -> str:
-    """Exponents."""
-    return _measured("scaling")
-
-
-def agreement() -> str:
-    """The same members judged by both engines."""
-    return _measured("agreement")
-
-
 def engines() -> str:
     """Ten seeds of the default run on either engine, and how likely such ranks are."""
     from scipy.stats import mannwhitneyu
@@ -115,26 +104,6 @@ def engines() -> str:
             rows.append((f"{engine}, generation {generation:,}", cells))
     seeds = (*map(str, range(1, len(losses) + 1)), "p")
     return Table("nats, held out; from the best seed", seeds, tuple(rows)).markdown()
-
-
-def clusters() -> str:
-    """Two processes beside one."""
-    return _measured("cluster")
-
-
-def memory() -> str:
-    """Peak memory."""
-    return _measured("memory")
-
-
-def grids() -> str:
-    """A grid of sub-LSTMs at the size of the authors' program."""
-    return _measured("grid")
-
-
-def learners() -> str:
-    """Every learner on XLA."""
-    return _measured("learners")
 
 
 def pictures() -> dict[str, str]:
@@ -163,8 +132,12 @@ def rewritten(document: str) -> tuple[str, str]:
         name = match[2]
         if "/" in name:
             made = "\n\n".join(map(_run, read_records(RESULTS / f"{name}.jsonl")))
+        elif "." in name:
+            made = _drawn(name)[0].markdown()
+        elif name in MEASURED_AS:
+            made = _measured(*MEASURED_AS[name])
         else:
-            made = _drawn(name)[0].markdown() if "." in name else globals()[name]()
+            made = globals()[name]()
         return f"{match[1]}{made}\n{match[3]}"
 
     return text, BLOCK.sub(block, text)

@@ -32,11 +32,12 @@ def drawn(title: str, *names: str, picture: Picture):
 def argument(record: Record, name: str) -> Any:
     """An argument that a run was made with; "experiment" is the function's own name.
 
-    "-" where that experiment has no such argument.
+    "-" where that experiment has no such argument; of several values a tuple.
     """
     if name == "experiment":
         return record["source"]["experiment"].rpartition(".")[2]
-    return record["source"]["arguments"].get(name, "-")
+    value = record["source"]["arguments"].get(name, "-")
+    return tuple(value) if isinstance(value, list) else value
 
 
 def final(record: Record, row: str = "this rule") -> float:
@@ -213,12 +214,15 @@ def transfer(to: str):
 
 def named(names: Sequence[str], values: Sequence[Any]) -> str:
     """Arguments and their values, in words."""
-    told = (
-        str(v) if n == "experiment" else f"{n.replace('_', ' ')} {v}"
-        for n, v in zip(names, values, strict=True)
-        if v != "-"
-    )
-    return ", ".join(told)
+
+    def told(name, value):
+        if isinstance(value, tuple):
+            value = " ".join(map(str, value)) or "-"
+        return str(value) if name == "experiment" else f"{name} {value}"
+
+    pairs = zip(names, values, strict=True)
+    told_of = (told(name, value) for name, value in pairs if value != "-")
+    return ", ".join(told_of).replace("_", " ")
 
 
 def _in_lines(scores: dict[str, list[float]], x: str) -> Panel:

@@ -218,7 +218,7 @@ def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
         },
     }[scale]
     long = {"lessons": [100], "moments": [(10, 20)], "halves": [True]}
-    long |= {"variant": [LASTING]}
+    long |= {"variant": [(*HIDDEN, *LASTING)]}
     return _compared(scale, seeds, across, rivals=[True], **long, **sizes)
 
 

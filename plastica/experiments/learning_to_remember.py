@@ -293,7 +293,7 @@ def _drawn(*names: str):
             "mean over seeds of fresh lives in unseen text, theta fixed. np: numbers "
             "in theta."
         )
-        return Table("nats", columns, rows, note), [_curves(groups)]
+        return Table("nats", columns, rows, note), [_curves(records, names)]
 
     return draw
 
@@ -311,16 +311,28 @@ def _cells(group: Sequence[Record]) -> tuple:
     return (group[0]["theta"], len(group), *shown, *ends)
 
 
-def _curves(groups: dict[str, list[Record]]) -> Panel:
-    figure, axes = new_figure(height=4.4)
-    for i, (who, group) in enumerate(groups.items()):
+def _curves(records: Sequence[Record], names: Sequence[str]) -> Panel:
+    """Lives side by side for each delay, all of a kind in one colour."""
+    delays = list(alike(records, "delay"))
+    others = [name for name in names if name not in ("experiment", "delay")]
+    kinds = {kind: i for i, kind in enumerate(alike(records, "experiment", *others))}
+    figure, sides = new_figure(1 + 3.4 * len(delays), 3.8, len(delays))
+    sides = np.atleast_1d(sides)
+    for (delay, *kind), group in alike(records, "delay", "experiment", *others).items():
+        axes, own = sides[delays.index((delay,))], stroke(kinds[tuple(kind)])
         lived = [np.array(record["living"], float).T for record in group]
         best = min(lived, key=lambda curve: np.nanmean(curve[1][-5:]))
         ticks = best[0] * group[0]["ticks"] / group[0]["generations"] / 2
-        mean = np.mean([curve[1] for curve in lived], axis=0)
-        axes.plot(ticks, mean, linewidth=1.4, label=who, **stroke(i))
-        axes.plot(ticks, best[1], linewidth=0.5, **stroke(i))
-    axes.set(xlabel="ticks lived", ylabel="nats per symbol asked back")
-    axes.legend(fontsize=6, frameon=False, ncols=2)
+        axes.plot(
+            ticks, np.mean([curve[1] for curve in lived], 0), linewidth=1.4, **own
+        )
+        axes.plot(ticks, best[1], linewidth=0.5, **own)
+        axes.set(title=f"delay {delay}", xlabel="ticks lived")
+    sides[0].set_ylabel("nats per symbol asked back")
+    several = {kind[0] for kind in kinds}
+    for kind, i in kinds.items():
+        words = (kind[0] if len(several) > 1 else "", named(others, kind[1:]))
+        sides[0].plot([], [], label=" ".join(filter(None, words)), **stroke(i))
+    figure.legend(loc="outside lower center", ncols=2, fontsize=7, frameon=False)
     said = "Thick: the mean over seeds. Thin: the seed that is best at the end."
     return Panel("While living", said, svg(figure))

@@ -316,7 +316,7 @@ def _curves(records: Sequence[Record], names: Sequence[str]) -> Panel:
     delays = list(alike(records, "delay"))
     others = [name for name in names if name not in ("experiment", "delay")]
     kinds = {kind: i for i, kind in enumerate(alike(records, "experiment", *others))}
-    figure, sides = new_figure(1 + 3.4 * len(delays), 3.8, len(delays))
+    figure, sides = new_figure(max(7, 1 + 3.4 * len(delays)), 3.8, len(delays))
     sides = np.atleast_1d(sides)
     for (delay, *kind), group in alike(records, "delay", "experiment", *others).items():
         axes, own = sides[delays.index((delay,))], stroke(kinds[tuple(kind)])
@@ -333,6 +333,8 @@ def _curves(records: Sequence[Record], names: Sequence[str]) -> Panel:
     for kind, i in kinds.items():
         words = (kind[0] if len(several) > 1 else "", named(others, kind[1:]))
         sides[0].plot([], [], label=" ".join(filter(None, words)), **stroke(i))
-    figure.legend(loc="outside lower center", ncols=2, fontsize=7, frameon=False)
+    figure.legend(
+        loc="outside lower center", ncols=min(len(delays), 2), fontsize=7, frameon=False
+    )
     said = "Thick: the mean over seeds. Thin: the seed that is best at the end."
     return Panel("While living", said, svg(figure))

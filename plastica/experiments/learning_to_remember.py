@@ -316,7 +316,7 @@ def _curves(records: Sequence[Record], names: Sequence[str]) -> Panel:
     delays = list(alike(records, "delay"))
     others = [name for name in names if name not in ("experiment", "delay")]
     kinds = {kind: i for i, kind in enumerate(alike(records, "experiment", *others))}
-    figure, sides = new_figure(max(7, 1 + 3.4 * len(delays)), 3.8, len(delays))
+    figure, sides = new_figure(max(7.0, 1 + 3.4 * len(delays)), 3.8, len(delays))
     sides = np.atleast_1d(sides)
     for (delay, *kind), group in alike(records, "delay", "experiment", *others).items():
         axes, own = sides[delays.index((delay,))], stroke(kinds[tuple(kind)])

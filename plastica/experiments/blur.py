@@ -219,7 +219,7 @@ def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     }[scale]
     long = {"lessons": [100], "moments": [(10, 20)], "halves": [True]}
     long |= {"variant": [(*HIDDEN, *LASTING)]}
-    return _compared(scale, seeds, across, rivals=[True], **long, **sizes)
+    return _compared(scale, seeds, _by_course, rivals=[True], **long, **sizes)
 
 
 def figure6(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
@@ -376,6 +376,14 @@ def _lives(best: Record, worst: Record) -> Panel:
     }
     picture = lines(means, "lesson", WRONG)
     return Panel("Over a life", "Best and worst in training.", picture)
+
+
+def _by_course(records: Sequence[Record], names: Sequence[str]) -> Panel:
+    """How each course is learned, the mean over seeds."""
+    each = [record["scores"]["life"] for record in records]
+    right = {name: 1 - np.mean([life[name] for life in each], 0) for name in each[0]}
+    picture = lines(right, "lesson", "accuracy")
+    return Panel("Over a life", "Means over seeds.", picture)
 
 
 def _sets(names: Sequence[str], side=None, crop=None) -> dict[str, ImageSet | None]:

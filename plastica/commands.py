@@ -48,7 +48,8 @@ def resume(words: list[str]) -> None:
     folder = RunFolder(chosen.run)
     config = folder.config()
     if chosen.devices is None and config.get("platform") == "cpu":
-        chosen = replace(chosen, devices=len(config["devices"]))
+        sharing = config.get("processes", 1) if _joins(chosen) else 1
+        chosen = replace(chosen, devices=len(config["devices"]) // sharing)
     _set_up(replace(chosen, x64=config.get("x64", False)))
     experiment = again(config["source"], chosen.experiment)
     total = _total(chosen.generations, config["generations"])
@@ -183,12 +184,16 @@ def _chunked(experiment, chosen: options.Train):
 def _set_up(chosen: options.Machine) -> None:
     """JAX on this machine, and, where the options say so, this process among others."""
     how = (chosen.device, chosen.devices, chosen.x64)
-    if isinstance(chosen, options.Distributed):
+    if isinstance(chosen, options.Distributed) and _joins(chosen):
         named = (chosen.coordinator, chosen.processes, chosen.process)
-        if chosen.distributed or any(name is not None for name in named):
-            return cluster.join(cluster.Place(*named), *how)
-    machine.set_up(*how)
-    return None
+        return cluster.join(cluster.Place(*named), *how)
+    return machine.set_up(*how)
+
+
+def _joins(chosen: options.Distributed) -> bool:
+    """Whether the options make this process one of many."""
+    named = (chosen.coordinator, chosen.processes, chosen.process)
+    return chosen.distributed or any(name is not None for name in named)
 
 
 def _watched(carry_out):

@@ -18,7 +18,15 @@ from plastica.exhibits.exams import WRONG, planes
 from plastica.exhibits.update import Update, antisymmetric
 from plastica.experiment import Experiment
 from plastica.experiments import knobs
-from plastica.experiments.figures import Scale, across, by_column, curves, over_lives
+from plastica.experiments.figures import (
+    Scale,
+    across,
+    alike,
+    by_column,
+    curves,
+    named,
+    over_lives,
+)
 from plastica.network import Network
 from plastica.objective import Entry, Lifetime
 from plastica.plots import COLOURS, lines, new_figure, svg
@@ -305,8 +313,21 @@ def figure14(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
 
 def figure15(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """Oja's term bounds the synapses: the genomes of figure 16 (claim B11)."""
-    y, of = "root mean square of synapses", lambda r: r["scores"]["details"]["synapses"]
-    draw = _drawn(("variant",), partial(over_lives, of=of, y=y, log=True))
+    y, when = "root mean square of synapses", (10, 50, 150)
+
+    def of(record: Record) -> Sequence[float]:
+        return record["scores"]["details"]["synapses"]
+
+    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+        means = {
+            named(("variant",), kind): np.mean([of(record) for record in group], 0)
+            for kind, group in alike(records, "variant").items()
+        }
+        heads = tuple(f"after {lessons} lessons" for lessons in when)
+        rows = ((n, tuple(f"{m[t]:.2g}" for t in when)) for n, m in means.items())
+        panel = over_lives(records, ("variant",), of, y, log=True)
+        return Table(y, heads, tuple(rows)), [panel]
+
     return Sweep(figure16(scale=scale, seeds=seeds).runs, draw)
 
 

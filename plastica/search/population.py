@@ -60,14 +60,17 @@ class Population(eqx.Module):
         size: int,
         deviation: Callable[[Array], Array | float] = lambda member: 1.0,
     ) -> Float[Array, "members theta"]:
-        """Normal; a member's own does not depend on where it is computed."""
+        """Normal; a member's own does not depend on where it is computed.
+
+        `deviation` of a member's number is that of all or of each of its numbers.
+        """
 
         def own(member):
             drawn = jax.random.normal(jax.random.fold_in(key, member), (size,))
             return deviation(member) * drawn
 
         def share(members):
-            if jax.default_backend() == "cpu":  # three times as fast there
+            if jax.default_backend() == "cpu":  # a large theta is far faster so
                 return jax.lax.map(own, members)
             return jax.vmap(own)(members)
 

@@ -53,7 +53,10 @@ Units = Annotated[int, arg(help="neurons of every layer")]
 Tasks = Annotated[int, arg(help="tasks of a generation, the same for all members")]
 
 META_TEST = 1_600  # tasks
-METHODS = ("eprnn", "eprnn-without-m", "epmlp", "epmlp-random", "rnn", "lstm")
+METHODS = ("eprnn", "rnn", "eprnn-without-m", "lstm", "epmlp", "epmlp-random")
+HARD = (1, 25, 50)  # l, K, N of the sines that figures 5 and 8 look at
+PAPER = 15_000  # generations
+SHORT, LONG, DRIVEN = 2_500, 1_000, 500  # the laptop's: sines, hard ones, the robot
 
 
 def foretell(
@@ -126,23 +129,23 @@ def drive(
 
 def table2(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """EPRNN predicts sines best: before its variants, RNN, LSTM and MAML (claim P1)."""
-    hard, laptop = (1, 25, 50), scale == "laptop"
-    columns = [(1, 10, 20), hard, (3, 10, 20), (3, 25, 50)][: 1 if laptop else 4]
-    generations = 1_500 if laptop else 15_000
-    runs = _sines(columns, [*METHODS, "maml"], generations, seeds)
-    if laptop:
-        runs += _sines([hard], ["eprnn", "rnn"], generations // 2, 1)
+    if scale == "laptop":
+        runs = _sines([(1, 10, 20)], [*METHODS, "maml"], SHORT, seeds)
+        runs += _sines([HARD], METHODS[:2], LONG, 1)
+    else:
+        columns = [(1, 10, 20), HARD, (3, 10, 20), (3, 25, 50)]
+        runs = _sines(columns, [*METHODS, "maml"], PAPER, seeds)
     return Sweep(runs, _table2)
 
 
 def table3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
     """In the robot EPRNN is best, but for LSTM at high noise (claims P2, P3 and P6)."""
     if scale == "laptop":
-        middle = _drives([0.05], METHODS[:2] + METHODS[4:], 500, seeds)
-        runs = middle + _drives([0.01, 0.2], ["eprnn", "rnn"], 500, seeds)
+        runs = _drives([0.05], METHODS[:4], DRIVEN, seeds)
+        runs += _drives([0.01, 0.2], METHODS[:2], DRIVEN, seeds)
     else:
         maml = ("maml-zero-shot", "maml-one-rollout")
-        runs = _drives([0.01, 0.05, 0.2], METHODS + maml, 15_000, seeds)
+        runs = _drives([0.01, 0.05, 0.2], METHODS + maml, PAPER, seeds)
     return Sweep(runs, _table3)
 
 
@@ -168,7 +171,7 @@ def figure8(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
 
 def figure9(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
     """Robots turn more, the noisier the signal (claim P5; tracks in the reports)."""
-    generations = {"laptop": 500, "paper": 15_000}[scale]
+    generations = {"laptop": DRIVEN, "paper": PAPER}[scale]
     runs = _drives([0.01, 0.05, 0.2], ["eprnn"], generations, seeds)
     return Sweep(runs, _readouts)
 
@@ -198,8 +201,10 @@ def _experiment(
 
 
 def _sines(columns, who, generations: int, seeds: int) -> tuple[Planned, ...]:
+    """All methods with one seed, then with the next."""
     return tuple(
         run
+        for seed in range(seeds)
         for l, K, N in columns
         for run in grid(
             "plastic_rnn.foretell",
@@ -208,25 +213,29 @@ def _sines(columns, who, generations: int, seeds: int) -> tuple[Planned, ...]:
             shots=[K],
             horizon=[N],
             generations=[generations],
-            seed=range(seeds),
+            seed=[seed],
         )
     )
 
 
 def _drives(noises, who, generations: int, seeds: int) -> tuple[Planned, ...]:
-    return grid(
-        "plastic_rnn.drive",
-        method=who,
-        noise=noises,
-        generations=[generations],
-        seed=range(seeds),
+    return tuple(
+        run
+        for seed in range(seeds)
+        for run in grid(
+            "plastic_rnn.drive",
+            method=who,
+            noise=noises,
+            generations=[generations],
+            seed=[seed],
+        )
     )
 
 
 def _looked_at(who, scale: str, seeds: int) -> tuple[Planned, ...]:
     """The runs of figures 5 and 8: sines of l=1, K=25, N=50; little noise."""
-    sines, robot = {"laptop": (750, 500), "paper": (15_000, 15_000)}[scale]
-    runs = _sines([(1, 25, 50)], who, sines, seeds)
+    sines, robot = {"laptop": (LONG, DRIVEN), "paper": (PAPER, PAPER)}[scale]
+    runs = _sines([HARD], who, sines, seeds)
     return runs + _drives([0.01], who, robot, seeds)
 
 

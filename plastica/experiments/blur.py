@@ -42,6 +42,7 @@ EVALUATED, SHOWN, EXAMS = 8, 10, 4  # lives, and batches of exams
 GROWTH, CLIP = 5, 10.0  # unrolls more in each stage (C.4); norm of a gradient (C.1)
 HIDDEN = ("normalised=hidden",)  # a last layer that is, gives all answers as often
 LASTING = ("unit_synapses=inside",)  # learns on after its horizon (C.6)
+BENT = ("sigma=relu_tanh",)  # hidden layers as in the authors' program
 SOON, LESSONS = (9, 24, 49), 99  # when toys are looked at, the last at the end
 SMALL = {"source": ["mnist"], "side": [10], "crop": [20]}  # as in 4.2
 
@@ -213,7 +214,7 @@ def figure4(*, scale: Scale = "laptop", seeds: knobs.Seeds = 8) -> Sweep:
 
 def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """A genome from small digits trains larger images of other kinds (claim B3)."""
-    show = ("xor", "fashion-mnist", "omniglot", "mnist")
+    show = ("and", "or", "xor", "fashion-mnist", "omniglot", "mnist")
     sizes = {
         "laptop": {"generations": [1_000], "stages": [3], "show": [show]},
         "paper": {
@@ -226,7 +227,7 @@ def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
         },
     }[scale]
     long = {"lessons": [100], "moments": [(10, 20)], "halves": [True]}
-    long |= {"variant": [(*HIDDEN, *LASTING)]}
+    long |= {"variant": [(*HIDDEN, *LASTING, *BENT)]}
     return _compared(scale, seeds, _by_course, rivals=[True], **long, **sizes)
 
 

@@ -299,6 +299,7 @@ def figure13(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     if scale == "paper":
         pairs += [("sigmoid",) * 2, ("relu_tanh", "identity"), ("tanh", "identity")]
     variants = [(f"sigma={up}", f"sigma_back={down}") for up, down in pairs]
+    variants.append((*variants[2], "sigma_last=identity"))  # linear throughout
     return _compared(scale, seeds, across, variant=variants, states=[2, 4, 8])
 
 

@@ -236,7 +236,7 @@ def elsewhere(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
 
     def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
         names = ("task", "rule")
-        title = "nats per symbol, unseen text"
+        title = "nats per symbol of unseen text, bits where it predicts"
         return table(records, title, *names), [dots(records, names, title)]
 
     return Sweep(evolved + remembering, draw)

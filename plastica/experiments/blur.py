@@ -22,6 +22,7 @@ from plastica.experiments.figures import (
     Scale,
     across,
     alike,
+    at_the_end,
     by_column,
     curves,
     named,
@@ -228,7 +229,8 @@ def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     }[scale]
     long = {"lessons": [100], "moments": [(10, 20)], "halves": [True]}
     long |= {"variant": [(*HIDDEN, *LASTING, *BENT)]}
-    return _compared(scale, seeds, _by_course, rivals=[True], **long, **sizes)
+    runs = _compared(scale, seeds, rivals=[True], **long, **sizes).runs
+    return Sweep(runs, lambda r: (at_the_end(by_column(r)), [_by_course(r)]))
 
 
 def figure6(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
@@ -298,7 +300,9 @@ def figure13(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     pairs = [("relu_tanh",) * 2, ("tanh",) * 2, ("identity",) * 2]
     if scale == "paper":
         pairs += [("sigmoid",) * 2, ("relu_tanh", "identity"), ("tanh", "identity")]
-    variants = [(f"sigma={up}", f"sigma_back={down}") for up, down in pairs]
+    variants: list[tuple[str, ...]] = [
+        (f"sigma={up}", f"sigma_back={down}") for up, down in pairs
+    ]
     variants.append((*variants[2], "sigma_last=identity"))  # linear throughout
     return _compared(scale, seeds, across, variant=variants, states=[2, 4, 8])
 
@@ -401,7 +405,7 @@ def _lives(best: Record, worst: Record) -> Panel:
     return Panel("Over a life", "Best and worst in training.", picture)
 
 
-def _by_course(records: Sequence[Record], names: Sequence[str]) -> Panel:
+def _by_course(records: Sequence[Record]) -> Panel:
     """How each course is learned, the mean over seeds."""
     each = [record["scores"]["life"] for record in records]
     right = {name: 1 - np.mean([life[name] for life in each], 0) for name in each[0]}

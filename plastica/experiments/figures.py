@@ -84,6 +84,13 @@ def by_column(records: Sequence[Record], *names: str) -> Table:
     return Table(title, tuple(told["columns"]), tuple((rows | rivals).items()))
 
 
+def at_the_end(told: Table) -> Table:
+    """A table less its columns of moments before the end."""
+    ends = [i for i, name in enumerate(told.columns) if ", after " not in name]
+    rows = tuple((who, tuple(cells[i] for i in ends)) for who, cells in told.rows)
+    return Table(told.title, tuple(told.columns[i] for i in ends), rows, told.note)
+
+
 def across(records: Sequence[Record], names: Sequence[str]) -> Panel:
     """Final scores in every column of the runs' tables but the mean, seeds as dots."""
     figure, axes = new_figure()

@@ -19,6 +19,7 @@ import pytest
 import plastica as pl
 from plastica import loop
 from plastica import run as runs
+from plastica.experiments import evolved_rules
 from plastica.folder import RunFolder
 from plastica.loop import Diverged
 from plastica.run import Interrupted
@@ -332,6 +333,16 @@ def test_a_curriculum_goes_on_to_the_bit_wherever_it_was_stopped(corpus, tmp_pat
         out = _stopped(corpus, tmp_path / str(stop), stop, **staged(corpus))
         pl.resume(out, small(corpus, **staged(corpus)))
         assert_same_run(out, whole.path)
+
+
+def test_a_search_may_begin_on_shorter_passages():
+    made = evolved_rules.predict(length=100, shorter=(20, 50), generations=9)
+    assert [start for start, _ in made.stages] == [3, 6]
+    objectives = [made.objective, *(objective for _, objective in made.stages)]
+    assert [objective.ticks for objective in objectives] == [20, 50, 100]
+    assert made.evaluation.ticks == 32 * 100
+    with pytest.raises(pl.Refusal, match="got a length of 0"):
+        evolved_rules.predict(length=100, shorter=(0,), generations=9)
 
 
 def test_stages_out_of_order_are_refused(corpus):

@@ -61,6 +61,7 @@ def predict(
     alphabet: knobs.AlphabetName = "letters",
     collapse: knobs.Collapse = True,
     length: knobs.Length = 2_000,
+    shorter: knobs.Shorter = (),
     hidden: knobs.Hidden = 40,
     state: knobs.NeuronState = 6,
     update_hidden: knobs.UpdateHidden = 14,
@@ -75,7 +76,7 @@ def predict(
     """Evolve a rule that models a text as it reads it (figures 4, left, and 7)."""
     other = load(also, alphabet, collapse) if also else None
     corpus, neurons = load(text, alphabet, collapse), sum(np.atleast_1d(hidden))
-    passages = Passages(corpus, length, 1, lives, other, units=int(neurons))
+    passages = Passages(corpus, length, 1, lives, other, int(neurons), shorter)
     rule = PMLPHebb.zeros(passages.network(hidden), state, update_hidden, readout)
     search = SNES(Population(population, engine=engine))
     return passages.experiment(rule, search, generations, every, seed)

@@ -19,6 +19,10 @@ Collapse = Annotated[
     bool, arg(help="among letters, make one of a run of anything that is no letter")
 ]
 Length = Annotated[int, arg(help="symbols of a passage, T")]
+Shorter = Annotated[
+    tuple[int, ...],
+    arg(help="lengths that the search begins with, each for an equal part of it"),
+]
 Also = Annotated[str, arg(help="another text that the rule reads at the end, as it is")]
 Hidden = Annotated[
     int | tuple[int, ...], arg(help="neurons of the hidden layer, or of each, n")

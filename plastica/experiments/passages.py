@@ -19,7 +19,8 @@ class Passages:
     """Passages of a corpus: their length, how often each is read, how many a life.
 
     `also` is another text, in the same alphabet, that is read at the end; `units` those
-    of an LSTM trained online to stand beside the learner.
+    of an LSTM trained online to stand beside the learner; `shorter` the lengths that a
+    search begins with, each for an equal part of its generations.
     """
 
     corpus: Corpus
@@ -28,6 +29,7 @@ class Passages:
     lives: int = 1
     also: Corpus | None = None
     units: int = 0
+    shorter: tuple[int, ...] = ()
 
     def network(self, hidden: int | tuple[int, ...]) -> Network:
         """From symbols to symbols through one hidden layer, or several."""
@@ -39,9 +41,10 @@ class Passages:
         """The task on a part of the corpus."""
         return self._task(self.corpus, part)
 
-    def _task(self, corpus: Corpus, part: str) -> Text:
-        corpus.require(self.length)
-        return Text.of(corpus, part, self.length, self.readings)
+    def _task(self, corpus: Corpus, part: str, length: int | None = None) -> Text:
+        length = self.length if length is None else length
+        corpus.require(length)
+        return Text.of(corpus, part, length, self.readings)
 
     def experiment(
         self,
@@ -53,9 +56,13 @@ class Passages:
     ) -> Experiment:
         """Searched on the training part, chosen on validation, shown on the test."""
         others = [self.also] if self.also else []
+        lengths = (*self.shorter, self.length)
+        starts = [generations * stage // len(lengths) for stage in range(len(lengths))]
+        tasks = [self._task(self.corpus, "training", length) for length in lengths]
+        objectives = [Lifetime.of(task, lives=self.lives) for task in tasks]
         return Experiment(
             learner=learner,
-            objective=Lifetime.of(self.task("training"), lives=self.lives),
+            objective=objectives[0],
             search=search,
             generations=generations,
             evaluation=Lifetime.of(self.task("validation"), lives=EVALUATED),
@@ -69,4 +76,5 @@ class Passages:
             ),
             sources=tuple((c.name, c.sha256) for c in (self.corpus, *others)),
             seed=seed,
+            stages=tuple(zip(starts, objectives, strict=True))[1:],
         )

@@ -45,6 +45,13 @@ def final(record: Record, row: str = "this rule") -> float:
     return record["scores"]["rows"][row][-1]["mean"]
 
 
+def means(record: Record, row: str = "this rule") -> dict[str, float]:
+    """A row's mean scores at the end, by column."""
+    told = record["scores"]
+    pairs = zip(told["columns"], told["rows"][row], strict=True)
+    return {column: cell["mean"] for column, cell in pairs}
+
+
 def alike(records: Sequence[Record], *names: str) -> dict[tuple, list[Record]]:
     """Records in groups that agree in some arguments, the best of each group first."""
     groups: dict[tuple, list[Record]] = {}
@@ -70,16 +77,16 @@ def table(records: Sequence[Record], title: str, *names: str) -> Table:
 
 def by_column(records: Sequence[Record], *names: str) -> Table:
     """Every score's mean over seeds and its error, by some arguments; then rivals'."""
-    rows, rivals = {}, {}
+    rows, rivals, told = {}, {}, records[0]["scores"]
     for key, group in alike(records, *names).items():
         for who in group[0]["scores"]["rows"]:
-            cells = [[c["mean"] for c in r["scores"]["rows"][who]] for r in group]
+            cells = [[means(r, who)[c] for c in told["columns"]] for r in group]
             scores = tuple(map(Score.of, np.array(cells).T))
             if who == "this rule":
                 rows[named(names, key) or who] = scores
             else:
                 rivals.setdefault(who, scores)
-    told, seeds = records[0]["scores"], {record["seed"] for record in records}
+    seeds = {record["seed"] for record in records}
     title = f"{told['title']}; {len(seeds)} seeds"
     return Table(title, tuple(told["columns"]), tuple((rows | rivals).items()))
 
@@ -96,8 +103,8 @@ def across(records: Sequence[Record], names: Sequence[str]) -> Panel:
     figure, axes = new_figure()
     columns = records[0]["scores"]["columns"][:-1]
     for i, (kind, group) in enumerate(alike(records, *names).items()):
-        cells = [[c["mean"] for c in r["scores"]["rows"]["this rule"]] for r in group]
-        scores, colour = np.array(cells)[:, :-1], COLOURS[i % len(COLOURS)]
+        scores = np.array([[means(r)[c] for c in columns] for r in group])
+        colour = COLOURS[i % len(COLOURS)]
         style = ("-", "--", ":")[i // len(COLOURS) % 3]
         axes.plot(scores.mean(0), style, color=colour, label=named(names, kind))
         for own in scores:

@@ -172,7 +172,7 @@ def test_tables_summarise_the_three_best_of_the_last_ten():
 
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_figures_ask_for_experiments_that_there_are(scale):
-    for name in ("table2", "table3", "figure4", "figure5", "figure8", "figure9"):
+    for name in ("table2", "table3", "searches", *map("figure{}".format, (4, 5, 8, 9))):
         sweep = getattr(plastic_rnn, name)(scale=scale)
         assert len({run.name for run in sweep.runs}) == len(sweep.runs)
         for run in sweep.runs[:: max(len(sweep.runs) // 3, 1)]:

@@ -1,6 +1,7 @@
 """Evolving plastic recurrent neural networks for task generalization (paper 002)."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 import jax
@@ -149,6 +150,19 @@ def table3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
     return Sweep(runs, _table3)
 
 
+def searches(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
+    """Other searches than the program's, for as many generations (beyond the paper)."""
+    generations = {"laptop": SHORT, "paper": PAPER}[scale]
+    others = grid(
+        "plastic_rnn.foretell",
+        search=["adam", "snes"],
+        generations=[generations],
+        seed=range(seeds),
+    )
+    runs = _sines([(1, 10, 20)], ["eprnn"], generations, seeds) + others
+    return Sweep(runs, partial(_curves, rows="search"))
+
+
 def figure4(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """Meta-testing scores as generations go by: the curves of tables 2 and 3."""
     runs = table2(scale=scale, seeds=seeds).runs + table3(scale=scale).runs
@@ -247,39 +261,43 @@ def _table3(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
     return _fitness(records, ("noise",)), []
 
 
-def _fitness(records: Sequence[Record], columns: tuple[str, ...]) -> Table:
-    """Fitness by method and column over runs, as the paper's tables have it."""
+def _fitness(
+    records: Sequence[Record], columns: tuple[str, ...], rows: str = "method"
+) -> Table:
+    """Fitness by an argument and columns over runs, as the paper's tables have it."""
     groups: dict[tuple, list[float]] = {}
     for record in records:
-        place = argument(record, "method"), _spelled(record, columns)
+        place = argument(record, rows), _spelled(record, columns)
         groups.setdefault(place, []).append(-meta_test(record))
     heads = tuple(sorted({head for _, head in groups}))
 
-    def cell(method: str, head: str) -> str:
-        runs = groups.get((method, head))
+    def cell(row: str, head: str) -> str:
+        runs = groups.get((row, head))
         if not runs:
             return "-"
         return f"{np.mean(runs):.3f} ± {np.std(runs):.3f} ({len(runs)})"
 
-    names = dict.fromkeys(method for method, _ in groups)
-    rows = tuple((m, tuple(cell(m, head) for head in heads)) for m in names)
-    return Table("fitness", heads, rows, "Mean ± deviation (runs).")
+    names = dict.fromkeys(row for row, _ in groups)
+    table = tuple((row, tuple(cell(row, head) for head in heads)) for row in names)
+    return Table("fitness", heads, table, "Mean ± deviation (runs).")
 
 
-def _curves(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-    """A picture for each task, a line for each run."""
+def _curves(
+    records: Sequence[Record], rows: str = "method"
+) -> tuple[Table, list[Panel]]:
+    """A picture for each task, a line for each value of `rows`."""
     names = ("dimensions", "shots", "horizon", "noise")
-    pictures: dict[str, dict] = {}
+    pictures: dict[str, dict[str, list]] = {}
     for record in records:
-        points = np.array(record["curve"], float).T
-        line = f"{argument(record, 'method')} {record['seed']}"
-        where = pictures.setdefault(_spelled(record, names), {})
-        where[line] = points[0], -points[1]
-    panels = [
-        Panel(task, "Means over 1,600 tasks.", lines(curves, "generation", "fitness"))
-        for task, curves in sorted(pictures.items())
-    ]
-    return _fitness(records, names), panels
+        told = pictures.setdefault(_spelled(record, names), {})
+        told.setdefault(argument(record, rows), []).append(record["curve"])
+    panels = []
+    for task, told in sorted(pictures.items()):
+        means = {name: np.mean(runs, 0).T for name, runs in told.items()}
+        curves = {name: (x, -loss) for name, (x, loss) in means.items()}
+        picture = lines(curves, "generation", "fitness")
+        panels.append(Panel(task, "Means over 1,600 tasks and over seeds.", picture))
+    return _fitness(records, names, rows), panels
 
 
 def _readouts(records: Sequence[Record]) -> tuple[Table, list[Panel]]:

@@ -5,9 +5,10 @@
 
 A block stands between `<!-- from NAME -->` and `<!-- end -->`. NAME is a function here;
 or a figure of the package such as `evolved_rules.figure6`, whose table is made from
-`results/evolved_rules/figure6.jsonl`, and whose picture is
-`docs/pictures/evolved_rules.figure6.svg`; or a file of records such as `blur/images`,
-which gives the table at the end of each run in `results/blur/images.jsonl`.
+`results/evolved_rules/figure6.jsonl`, and whose pictures, `evolved_rules.figure6.svg`,
+`evolved_rules.figure6-2.svg` and so on, are made where a document shows them; or a file
+of records such as `blur/images`, which gives the table at the end of each run in
+`results/blur/images.jsonl`.
 """
 
 import re
@@ -111,13 +112,14 @@ def pictures() -> dict[str, str]:
     record = _oz()[0]
     life = {name: np.array(nats) for name, nats in record["scores"]["life"].items()}
     chance = {"chance": record["scores"]["rows"]["uniform"][0]["mean"]}
-    figures = {
-        name
-        for document in DOCUMENTS
-        for _, name, _ in BLOCK.findall((ROOT / document).read_text())
-        if "." in name and (_drawn(name)[1])
+    written = "".join((ROOT / document).read_text() for document in DOCUMENTS)
+    figures = {name for _, name, _ in BLOCK.findall(written) if "." in name}
+    drawn = {
+        f"{name}-{i}.svg" if i > 1 else f"{name}.svg": panel.html
+        for name in sorted(figures)
+        for i, panel in enumerate(_drawn(name)[1], 1)
     }
-    return {f"{name}.svg": _drawn(name)[1][0].html for name in sorted(figures)} | {
+    return {name: html for name, html in drawn.items() if f"/{name})" in written} | {
         "within_a_life.svg": lines(
             life, "character of the passage", "nats per character", levels=chance
         ),

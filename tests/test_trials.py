@@ -1,5 +1,6 @@
 """What plastic networks have to show: read-outs, maps, tracks; their experiments."""
 
+import json
 import re
 from functools import lru_cache
 
@@ -82,9 +83,8 @@ def test_a_table_of_drives_has_turning_and_the_random_controller():
 
 
 def test_the_animation_is_the_track_with_y_upwards():
-    track = np.array([[0.0, 0.0, 0.0], [0.05, 0.1, 1.0]])
-    html = animated(track)
-    assert 'points="0.0000,-0.0000 0.0500,-0.1000"' in html
+    html = animated([[0.0, 0.0, 0.0], [0.05, 0.1, 1.0]])
+    assert 'points="0.0,-0.0 0.05,-0.1"' in html
     assert "const places=[[0.0, 0.0, 0.0], [0.05, 0.1, 1.0]]" in html
     assert not re.search(r"(src|href)=", html)  # it needs nothing else
 
@@ -168,6 +168,26 @@ def test_tables_summarise_the_three_best_of_the_last_ten():
         assert len(table.rows) == 2
     table, _ = plastic_rnn.table2().draw(records)
     assert dict(table.rows)["rnn"] == ("-1.200 ± 0.000 (1)",) * 2
+
+
+def test_figures_draw_maps_and_tracks_from_what_a_record_tells():
+    exhibit = Driving(Robot(0.05, 2, longest=6), lives=4)
+    details = exhibit.details(drawn(layers(CORES["EPRNN"](KEY), 3, 2)), KEY)
+    assert set(details["tracks"]) == {"this rule", "random controller"}
+    assert set(details["maps"]) == {"W", "h"}
+    assert set(details["hidden"]) == {"A_0", "k", "goal"}
+    told = json.loads(json.dumps(details))
+    records = [record("eprnn", [[0, 1.0]], noise=noise) for noise in (0.2, 0.01)]
+    for each in records:
+        each["scores"]["details"] = told
+    (panel,) = plastic_rnn.figure9().draw(records)[1]
+    places = [panel.html.index(f"noise {noise}") for noise in (0.01, 0.2)]
+    assert places == sorted(places) and "random controller" in panel.html
+    titles = [panel.title for panel in plastic_rnn.figure5().draw(records[:1])[1]]
+    assert titles == [
+        "eprnn, noise 0.2: Where plastic weights go",
+        "eprnn, noise 0.2: Where activations go",
+    ]
 
 
 @pytest.mark.parametrize("scale", ["laptop", "paper"])

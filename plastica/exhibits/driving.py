@@ -2,7 +2,8 @@
 
 import json
 import math
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.exhibit import Panel
-from plastica.exhibits.trials import SHOWN, AbstractTrials
+from plastica.exhibits.trials import SHOWN, AbstractTrials, listed, map_panels
 from plastica.learner import AbstractLearner, Feedback
 from plastica.lifetime import birth, live
 from plastica.plots import COLOURS, new_figure, svg
@@ -67,31 +68,47 @@ class Driving(AbstractTrials):
         ticks = np.maximum(driving.sum(1), 1)  # 0 if it was there after one
         return {"turning": (turned * driving).sum(1) / ticks}
 
+    def details(self, learner: AbstractLearner, key: PRNGKeyArray) -> dict[str, Any]:
+        """Also tracks to figure 9's goal, and those of a random controller."""
+        drivers = {"this rule": learner, "random controller": Wanderer()}
+        return super().details(learner, key) | {
+            "tracks": {
+                name: [
+                    listed(t, 4) for t in _tracks(self.task, who, key, SHOWN, True)[0]
+                ]
+                for name, who in drivers.items()
+            }
+        }
+
     def panels(self, learner: AbstractLearner, key: PRNGKeyArray) -> list[Panel]:
         """Figure 9, the animation, and the maps."""
-        figure, axes = new_figure(9.0, 4.0, columns=2)
-        drivers = {"this rule": learner, "random controller": Wanderer()}
-        for (name, who), own in zip(drivers.items(), axes, strict=True):
-            places, _ = _tracks(self.task, who, key, SHOWN, fixed=True)
-            for track, colour in zip(places, COLOURS, strict=False):
-                own.plot(*track[:, :2].T, color=colour, linewidth=0.9)
-            own.plot(*FIXED[0], "o", color="#3a8f4d", markersize=9)
-            own.plot(0, 0, "k.")
-            own.set(title=name, aspect="equal")
-        caption = "A_0 = 0.5, k = 0.2, the goal a green dot: the roll-out that counts."
-        tracks, _ = _tracks(self.task, learner, key, 1, fixed=True)
+        details = self.details(learner, key)
+        first = details["tracks"]["this rule"][0]
         return [
-            Panel("Tracks", caption, svg(figure)),
-            Panel("The drive", "The first of these tracks.", animated(tracks[0])),
-            *self.map(learner, key),
+            track_panel(details["tracks"]),
+            Panel("The drive", "The first of these tracks.", animated(first)),
+            *map_panels(details),
         ]
 
 
-def animated(track: Float[np.ndarray, "ticks 3"]) -> str:
+def track_panel(tracks: Mapping[str, Sequence]) -> Panel:
+    """Figure 9: some tracks by each driver."""
+    figure, axes = new_figure(4.5 * len(tracks), 4.0, columns=len(tracks))
+    for (name, each), own in zip(tracks.items(), axes, strict=True):
+        for track, colour in zip(map(np.array, each), COLOURS, strict=False):
+            own.plot(*track[:, :2].T, color=colour, linewidth=0.9)
+        own.plot(*FIXED[0], "o", color="#3a8f4d", markersize=9)
+        own.plot(0, 0, "k.")
+        own.set(title=name, aspect="equal")
+    caption = "A_0 = 0.5, k = 0.2, the goal a green dot: the roll-out that counts."
+    return Panel("Tracks", caption, svg(figure))
+
+
+def animated(track: Sequence[Sequence[float]]) -> str:
     """A robot on its track, going round and round, with the page's own script."""
-    (gx, gy), reach = FIXED[0], 1.2 * max(0.4, float(np.abs(track[:, :2]).max()))
-    points = " ".join(f"{x:.4f},{-y:.4f}" for x, y, _ in track)
-    places = json.dumps([[round(float(v), 4) for v in p] for p in track])
+    (gx, gy), far = FIXED[0], max(abs(x) for place in track for x in place[:2])
+    reach, places = 1.2 * max(0.4, far), json.dumps(track)
+    points = " ".join(f"{x},{-y}" for x, y, _ in track)
     return f"""<svg viewBox="{-reach} {-reach} {2 * reach} {2 * reach}" width="420">
 <circle cx="{gx}" cy="{-gy}" r="0.02" fill="#3a8f4d"/>
 <polyline points="{points}" fill="none" stroke="#bbb" stroke-width="0.003"/>

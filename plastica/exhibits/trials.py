@@ -1,7 +1,7 @@
 """Many short lives in one kind of world: scores, and what they tell of the world."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -63,25 +63,22 @@ class AbstractTrials(AbstractExhibit):
         losses = _lived(self, learner, jax.random.split(key, self.lives))[0]
         return {"loss": np.asarray(losses).mean(axis=0)}
 
-    def map(self, learner: AbstractLearner, key: PRNGKeyArray) -> list[Panel]:
-        """Where weights and activations go over lives, coloured by what is hidden."""
+    def details(self, learner: AbstractLearner, key: PRNGKeyArray) -> dict[str, Any]:
+        """Where weights and activations go over lives, and what was hidden in each."""
         if not isinstance(learner, Layers):
-            return []
+            return {}
         keys = jax.random.split(key, MAPPED)
         worlds, states = jax.tree.map(np.asarray, _walked(self, learner, keys))
         ticks = np.linspace(0, self.task.ticks - 1, POINTS).astype(int)
-        panels = []
-        for part, walks in states.items():
-            if len(np.unique(walks)) == 1:
-                continue
-            plane = mapped(walks[:, ticks].reshape(-1, walks.shape[-1]))
-            plane = plane.reshape(MAPPED, -1, 2)
-            figure, axes = new_figure(9.0, 3.0, columns=len(worlds))
-            for (name, values), own in zip(worlds.items(), axes, strict=True):
-                _coloured(own, plane, values[:, 0], name)
-            caption = f"t-SNE of {MAPPED} lives; a dot is where a life ends."
-            panels.append(Panel(f"Where {PARTS[part]} go", caption, svg(figure)))
-        return panels
+        planes = {
+            part: mapped(walks[:, ticks].reshape(-1, walks.shape[-1]))
+            for part, walks in states.items()
+            if len(np.unique(walks)) > 1
+        }
+        return {
+            "hidden": {name: listed(each[:, 0], 3) for name, each in worlds.items()},
+            "maps": {n: listed(p.reshape(MAPPED, -1, 2), 2) for n, p in planes.items()},
+        }
 
     def _scores(self, learner, keys) -> dict[str, Score]:
         losses, hidden, ends, worlds = jax.tree.map(
@@ -130,7 +127,25 @@ class Foretelling(AbstractTrials):
             "its own answers. The first dimension of three new worlds."
         )
         waves = lines(jax.tree.map(np.asarray, curves), "tick", "y")
-        return [Panel("Waves foretold", caption, waves), *self.map(learner, key)]
+        maps = map_panels(self.details(learner, key))
+        return [Panel("Waves foretold", caption, waves), *maps]
+
+
+def map_panels(details: Mapping[str, Any], who: str = "") -> list[Panel]:
+    """Where weights and activations go, coloured by what is hidden."""
+    panels = []
+    for part, walks in details.get("maps", {}).items():
+        figure, axes = new_figure(9.0, 3.0, columns=len(details["hidden"]))
+        for (name, values), own in zip(details["hidden"].items(), axes, strict=True):
+            _coloured(own, np.array(walks), np.array(values), name)
+        caption = f"t-SNE of {len(walks)} lives; a dot is where a life ends."
+        panels.append(Panel(f"{who}Where {PARTS[part]} go", caption, svg(figure)))
+    return panels
+
+
+def listed(numbers: Float[np.ndarray, "..."], digits: int) -> list:
+    """Numbers for a record, as exact as a picture needs them."""
+    return np.round(np.asarray(numbers, float), digits).tolist()
 
 
 @eqx.filter_jit

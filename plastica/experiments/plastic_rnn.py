@@ -13,7 +13,8 @@ from plastica.baselines import MAML, PolicyMAML
 from plastica.baselines.maml import RATE, STEPS
 from plastica.exhibit import Panel, Table
 from plastica.exhibits import Driving, Foretelling
-from plastica.exhibits.trials import AbstractTrials
+from plastica.exhibits.driving import track_panel
+from plastica.exhibits.trials import AbstractTrials, map_panels
 from plastica.experiment import Experiment
 from plastica.experiments import knobs, methods
 from plastica.experiments.figures import Scale, argument
@@ -170,10 +171,7 @@ def figure4(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
 
 
 def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
-    """EPRNN's weights tell what is hidden, more than its activations do (claim P4).
-
-    The maps are in the runs' own reports; here, what a ridge read-out finds.
-    """
+    """EPRNN's weights tell what is hidden, more than its activations do (claim P4)."""
     return Sweep(_looked_at(["eprnn"], scale, seeds), _readouts)
 
 
@@ -184,10 +182,19 @@ def figure8(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
 
 
 def figure9(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
-    """Robots turn more, the noisier the signal (claim P5; tracks in the reports)."""
+    """Robots turn more, the noisier the signal (claim P5)."""
     generations = {"laptop": DRIVEN, "paper": PAPER}[scale]
     runs = _drives([0.01, 0.05, 0.2], ["eprnn"], generations, seeds)
-    return Sweep(runs, _readouts)
+
+    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+        tracks = {}
+        for record in sorted(records, key=lambda r: argument(r, "noise")):
+            each = record["scores"]["details"]["tracks"]
+            tracks.setdefault(f"noise {argument(record, 'noise')}", each["this rule"])
+        tracks["random controller"] = each["random controller"]
+        return _readouts(records)[0], [track_panel(tracks)]
+
+    return Sweep(runs, draw)
 
 
 def meta_test(record: Record) -> float:
@@ -301,8 +308,9 @@ def _curves(
 
 
 def _readouts(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-    """Everything that the runs' exhibits measured, a row a number."""
+    """Everything that the runs' exhibits measured, a row a number, and their maps."""
     cells: dict[str, dict[str, str]] = {}
+    panels = []
     for record in records:
         who = f"{argument(record, 'method')}, {_spelled(record, ('noise',)) or 'sines'}"
         scores = record["scores"]
@@ -311,9 +319,10 @@ def _readouts(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
             cells.setdefault(name, {})[f"{who}, seed {record['seed']}"] = (
                 f"{score['mean']:.2f}"
             )
+        panels += map_panels(scores.get("details", {}), f"{who}: ")
     heads = tuple(dict.fromkeys(head for row in cells.values() for head in row))
     rows = [(n, tuple(row.get(h, "-") for h in heads)) for n, row in cells.items()]
-    return Table("at the end of a life", heads, tuple(rows)), []
+    return Table("at the end of a life", heads, tuple(rows)), panels
 
 
 def _spelled(record: Record, names: Sequence[str]) -> str:

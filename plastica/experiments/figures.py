@@ -49,7 +49,7 @@ def means(record: Record, row: str = "this rule") -> dict[str, float]:
     """A row's mean scores at the end, by column."""
     told = record["scores"]
     pairs = zip(told["columns"], told["rows"][row], strict=True)
-    return {column: cell["mean"] for column, cell in pairs}
+    return {column: float(cell["mean"]) for column, cell in pairs}
 
 
 def alike(records: Sequence[Record], *names: str) -> dict[tuple, list[Record]]:

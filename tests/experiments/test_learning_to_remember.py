@@ -74,7 +74,7 @@ def test_a_record_keeps_what_was_lost_while_living(whole):
     assert kept["theta"] == 4 * 4 * (27 + 4 + 1) + 27 * 5
 
 
-FIGURES = {figure1_grid: 30, figure1_delays: 54, neurons: 18, ingredients: 15}
+FIGURES = {figure1_grid: 30, figure1_delays: 60, neurons: 18, ingredients: 15}
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.__name__)

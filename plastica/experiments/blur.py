@@ -273,7 +273,7 @@ def figure8(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
 
 
 def figure9(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """Kinds of synapses, of backward sweep and of start (claim B7, figure 17)."""
+    """Kinds of synapses, of backward sweep and of start (claim B7)."""
     variants = [
         (f"synapses={synapses}", f"synapse_states={count}", f"backward={backward}")
         for backward in ("additive", "multiplicative", "second state")
@@ -295,8 +295,13 @@ def figure10(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     return _compared(scale, seeds, across, **kinds)
 
 
+def figure12(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """Non-linearities matter little (claim B10): they stand in figure 13 too."""
+    return figure13(scale=scale, seeds=seeds)
+
+
 def figure13(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """Non-linearities matter little; states help, if not linear (B10, figure 12)."""
+    """Non-linearities matter little; states help, if not linear (claim B10)."""
     pairs = [("relu_tanh",) * 2, ("tanh",) * 2, ("identity",) * 2]
     if scale == "paper":
         pairs += [("sigmoid",) * 2, ("relu_tanh", "identity"), ("tanh", "identity")]
@@ -348,6 +353,11 @@ def figure16(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     wrong = partial(over_lives, of=lambda r: r["scores"]["life"]["mnist"], y=WRONG)
     long = {"lessons": [lessons], "honest": [honest], "moments": [(10, honest)]}
     return _compared(scale, seeds, wrong, variant=variants, **long)
+
+
+def figure17(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """Ten classes of Omniglot (claim B7): figure 9's genomes are shown on them too."""
+    return figure9(scale=scale, seeds=seeds)
 
 
 def _compared(scale: Scale, seeds: int, *pictures, **choices) -> Sweep:

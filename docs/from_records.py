@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from plastica.exhibit import Panel, Score, Table
+from plastica.experiments.figures import at_the_end, by_column
 from plastica.plots import lines
 from plastica.source import find
 from plastica.sweep import Record, read_records
@@ -105,6 +106,15 @@ def engines() -> str:
             rows.append((f"{engine}, generation {generation:,}", cells))
     seeds = (*map(str, range(1, len(losses) + 1)), "p")
     return Table("nats, held out; from the best seed", seeds, tuple(rows)).markdown()
+
+
+def figure5_tried() -> str:
+    """Both non-linearities that figure 5 of paper 004 was made with."""
+    parts = ("figure5_tanh", "figure5")
+    records = [r for n in parts for r in read_records(RESULTS / f"blur/{n}.jsonl")]
+    told = at_the_end(by_column(records, "variant"))
+    rows = tuple(row for row in told.rows if row[0].startswith("variant"))
+    return Table(told.title, told.columns, rows).markdown()
 
 
 def pictures() -> dict[str, str]:

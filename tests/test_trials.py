@@ -141,8 +141,8 @@ def test_an_unknown_method_or_search_is_refused(what):
     with pytest.raises((Refusal, TypeCheckError)):  # the annotation refuses first
         plastic_rnn.foretell(**{what: "magic"})
     unchecked = {
-        "method": lambda: methods.core_of("magic", KEY, 3, "paper"),
-        "search": lambda: methods.search("magic", 8),
+        "method": lambda: methods.core_of("magic", KEY, 3, "paper", 0.1),
+        "search": lambda: methods.search("magic", 8, 0.01),
     }
     with pytest.raises(Refusal, match=f"no {what} 'magic'"):
         unchecked[what]()

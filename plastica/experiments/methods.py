@@ -15,51 +15,52 @@ from plastica.search import SNES, AbstractSearch, OpenAIES, Population, optimise
 from plastica.search.openai_es import Estimate
 from plastica.search.optimisers import Name
 
-SCALE = 0.1  # deviation of the weights that evolution starts from
-SIGMA, RULES = 0.01, (("*.rule.*", 0.001),)  # deviations: of weights, of the rules
+RULES = (("*.rule.*", 0.001),)  # deviations of the search's noise in rules
 
 
-def dense(key, widths: Sequence[int], last: Activation) -> tuple[Dense, ...]:
-    """Layers of these widths, ReLU but for the last."""
+def dense(
+    key, widths: Sequence[int], last: Activation, start: float
+) -> tuple[Dense, ...]:
+    """Layers of these widths, ReLU but for the last, from weights N(0, start^2)."""
     keys = jax.random.split(key, len(widths) - 1)
     return tuple(
-        Dense.random(k, pre, post, "relu" if i < len(keys) - 1 else last, SCALE)
+        Dense.random(k, pre, post, "relu" if i < len(keys) - 1 else last, start)
         for i, (k, (pre, post)) in enumerate(zip(keys, pairwise(widths), strict=True))
     )
 
 
-def network(method, key, widths, outputs, last: Activation, said) -> Layers:
+def network(method, key, widths, outputs, last: Activation, said, start) -> Layers:
     """A core between layers: as many as there are widths before, two after."""
     key_before, key_core, key_after = jax.random.split(key, 3)
     units = widths[-1]
     return Layers(
-        before=dense(key_before, widths, "relu"),
-        core=core_of(method, key_core, units, said),
-        after=dense(key_after, [units, units, outputs], last),
+        before=dense(key_before, widths, "relu", start),
+        core=core_of(method, key_core, units, said, start),
+        after=dense(key_after, [units, units, outputs], last, start),
     )
 
 
-def core_of(method: str, key, units: int, said: str) -> AbstractLearner:
+def core_of(method: str, key, units: int, said: str, start: float) -> AbstractLearner:
     """What alone remembers and learns, `said` by the paper or by its program."""
     if method in ("rnn", "lstm"):
         cell = {"rnn": RNN, "lstm": LSTM}[method]
-        return Cell(cell.random(key, units, units, SCALE))
+        return Cell(cell.random(key, units, units, start))
     paper = said == "paper"
     if method in ("eprnn", "eprnn-without-m"):
-        core = PlasticRNN.random(key, units, units, modulated=method == "eprnn")
+        core = PlasticRNN.random(key, units, units, method == "eprnn", start)
         core = replace(core, passes="m h" if paper else "h")
     elif method in ("epmlp", "epmlp-random"):
-        core = PlasticMLP.random(key, units, units, evolved=method == "epmlp")
+        core = PlasticMLP.random(key, units, units, method == "epmlp", start)
     else:
         raise Refusal(f"no method {method!r}; see --help for those that there are")
     return replace(core, plastic="always" if paper else "taught")
 
 
-def search(name: str, members: int) -> AbstractSearch:
-    """A search by its name, with the program's deviations."""
+def search(name: str, members: int, sigma: float) -> AbstractSearch:
+    """A search by its name; `sigma` is the deviation of its noise in weights."""
     population = Population(members)
     if name == "snes":
-        return SNES(population, sigma=SIGMA)
+        return SNES(population, sigma=sigma)
     ways: dict[str, tuple[Name, float, Estimate]] = {
         "program": ("sgd", 0.02, "sum"),
         "paper": ("sgd", 0.2, "mean"),
@@ -72,7 +73,7 @@ def search(name: str, members: int) -> AbstractSearch:
     return OpenAIES(
         population,
         optimiser(how, rate),
-        sigma=SIGMA,
+        sigma=sigma,
         sigmas=RULES,
         estimate=estimate,
         jitter=0.1 if adapts else 0.0,

@@ -52,13 +52,19 @@ Said = Annotated[
 ]
 Members = Annotated[int, arg(help="members of a generation; the program has 398")]
 Units = Annotated[int, arg(help="neurons of every layer")]
+Start = Annotated[float, arg(help="deviation of the weights evolution starts from")]
+Sigma = Annotated[float, arg(help="deviation of the search's noise in weights")]
 Tasks = Annotated[int, arg(help="tasks of a generation, the same for all members")]
 
 META_TEST = 1_600  # tasks
 METHODS = ("eprnn", "rnn", "eprnn-without-m", "lstm", "epmlp", "epmlp-random")
-HARD = (1, 25, 50)  # l, K, N of the sines that figures 5 and 8 look at
+COLUMNS = ((1, 10, 20), (1, 25, 50), (3, 10, 20), (3, 25, 50))  # l, K, N of table 2
+HARD = COLUMNS[1]  # the sines that figures 5 and 8 look at
+NOISES = (0.01, 0.05, 0.2)
 PAPER = 15_000  # generations
-SHORT, LONG, DRIVEN = 2_500, 1_000, 500  # the laptop's: sines, hard ones, the robot
+FULL, SHORT, LONG, DRIVEN = 2_500, 6_000, 3_000, 1_000  # the laptop's
+SMALL = {"units": [16], "start": [0.3], "sigma": [0.05], "population": [128]}
+DRIVING = {**SMALL, "lives": [16]}
 
 
 def foretell(
@@ -69,7 +75,9 @@ def foretell(
     horizon: Annotated[int, arg(help="ticks asked for, N")] = 20,
     said: Said = "program",
     units: Units = 64,
+    start: Start = 0.1,
     search: SearchName = "program",
+    sigma: Sigma = 0.01,
     population: Members = 398,
     generations: knobs.Generations = 1_500,
     lives: Tasks = 16,
@@ -83,14 +91,16 @@ def foretell(
     key = jax.random.key(seed)
     widths = [dimensions, units]
     if method == "maml":
-        layers = methods.dense(key, [*widths, units, units, dimensions], "linear")
+        every_width = [*widths, units, units, dimensions]
+        layers = methods.dense(key, every_width, "linear", start)
         learner = MAML(layers, jnp.full(STEPS, RATE), shots)
     else:
-        learner = methods.network(method, key, widths, dimensions, "linear", said)
+        shape = widths, dimensions, "linear"
+        learner = methods.network(method, key, *shape, said, start)
     return _experiment(
         learner,
         Foretelling(task),
-        methods.search(search, population),
+        methods.search(search, population, sigma),
         (generations, lives, every, seed),
     )
 
@@ -101,7 +111,9 @@ def drive(
     noise: Annotated[float, arg(help="deviation of the signal's noise")] = 0.05,
     said: Said = "program",
     units: Units = 64,
+    start: Start = 0.1,
     search: SearchName = "program",
+    sigma: Sigma = 0.01,
     population: Members = 398,
     generations: knobs.Generations = 1_000,
     lives: Tasks = 4,
@@ -116,51 +128,56 @@ def drive(
     key = jax.random.key(seed)
     widths = [3, units, units]
     if method.startswith("maml"):
-        layers = methods.dense(key, [*widths, units, units, 2], "linear")
-        sigma = 0.0 if method == "maml-zero-shot" else 0.1
-        learner = PolicyMAML(layers, jnp.full(STEPS, RATE), longest, sigma)
+        layers = methods.dense(key, [*widths, units, units, 2], "linear", start)
+        exploring = 0.0 if method == "maml-zero-shot" else 0.1
+        learner = PolicyMAML(layers, jnp.full(STEPS, RATE), longest, exploring)
     else:
-        learner = methods.network(method, key, widths, 2, "tanh", said)
+        learner = methods.network(method, key, widths, 2, "tanh", said, start)
     return _experiment(
         learner,
         Driving(task),
-        methods.search(search, population),
+        methods.search(search, population, sigma),
         (generations, lives, every, seed),
     )
 
 
 def table2(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """EPRNN predicts sines best: before its variants, RNN, LSTM and MAML (claim P1)."""
+    """EPRNN predicts sines best: before its variants, RNN, LSTM and MAML (claim P1).
+
+    The laptop's networks are small, but for one seed of the first column.
+    """
+    easy, *others = COLUMNS
+    who = [*METHODS, "maml"]
     if scale == "laptop":
-        runs = _sines([(1, 10, 20)], [*METHODS, "maml"], SHORT, seeds)
-        runs += _sines([HARD], METHODS[:2], LONG, 1)
+        runs = _sines([easy], who, SHORT, seeds, SMALL)
+        runs += _sines(others, who, LONG, 1, SMALL)
+        runs += _sines([easy], who, FULL, 1)
     else:
-        columns = [(1, 10, 20), HARD, (3, 10, 20), (3, 25, 50)]
-        runs = _sines(columns, [*METHODS, "maml"], PAPER, seeds)
+        runs = _sines(COLUMNS, who, PAPER, seeds)
     return Sweep(runs, _table2)
 
 
-def table3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
+def table3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """In the robot EPRNN is best, but for LSTM at high noise (claims P2, P3 and P6)."""
+    maml = ("maml-zero-shot", "maml-one-rollout")
     if scale == "laptop":
-        runs = _drives([0.05], METHODS[:4], DRIVEN, seeds)
-        runs += _drives([0.01, 0.2], METHODS[:2], DRIVEN, seeds)
+        runs = _drives([0.05], METHODS, DRIVEN, seeds, DRIVING)
+        runs += _drives([0.01, 0.2], METHODS[:2], DRIVEN, seeds, DRIVING)
     else:
-        maml = ("maml-zero-shot", "maml-one-rollout")
-        runs = _drives([0.01, 0.05, 0.2], METHODS + maml, PAPER, seeds)
+        runs = _drives(NOISES, METHODS + maml, PAPER, seeds)
     return Sweep(runs, _table3)
 
 
 def searches(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
     """Other searches than the program's, for as many generations (beyond the paper)."""
-    generations = {"laptop": SHORT, "paper": PAPER}[scale]
+    generations = {"laptop": FULL, "paper": PAPER}[scale]
     others = grid(
         "plastic_rnn.foretell",
         search=["adam", "snes"],
         generations=[generations],
         seed=range(seeds),
     )
-    runs = _sines([(1, 10, 20)], ["eprnn"], generations, seeds) + others
+    runs = _sines(COLUMNS[:1], ["eprnn"], generations, seeds) + others
     return Sweep(runs, partial(_curves, rows="search"))
 
 
@@ -183,8 +200,8 @@ def figure8(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
 
 def figure9(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
     """Robots turn more, the noisier the signal (claim P5)."""
-    generations = {"laptop": DRIVEN, "paper": PAPER}[scale]
-    runs = _drives([0.01, 0.05, 0.2], ["eprnn"], generations, seeds)
+    how = {"laptop": (DRIVEN, seeds, DRIVING), "paper": (PAPER, seeds)}[scale]
+    runs = _drives(NOISES, ["eprnn"], *how)
 
     def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
         tracks = {}
@@ -221,7 +238,9 @@ def _experiment(
     )
 
 
-def _sines(columns, who, generations: int, seeds: int) -> tuple[Planned, ...]:
+def _sines(
+    columns, who, generations: int, seeds: int, how: dict | None = None
+) -> tuple[Planned, ...]:
     """All methods with one seed, then with the next."""
     return tuple(
         run
@@ -233,13 +252,16 @@ def _sines(columns, who, generations: int, seeds: int) -> tuple[Planned, ...]:
             dimensions=[l],
             shots=[K],
             horizon=[N],
+            **how or {},
             generations=[generations],
             seed=[seed],
         )
     )
 
 
-def _drives(noises, who, generations: int, seeds: int) -> tuple[Planned, ...]:
+def _drives(
+    noises, who, generations: int, seeds: int, how: dict | None = None
+) -> tuple[Planned, ...]:
     return tuple(
         run
         for seed in range(seeds)
@@ -247,6 +269,7 @@ def _drives(noises, who, generations: int, seeds: int) -> tuple[Planned, ...]:
             "plastic_rnn.drive",
             method=who,
             noise=noises,
+            **how or {},
             generations=[generations],
             seed=[seed],
         )
@@ -255,13 +278,14 @@ def _drives(noises, who, generations: int, seeds: int) -> tuple[Planned, ...]:
 
 def _looked_at(who, scale: str, seeds: int) -> tuple[Planned, ...]:
     """The runs of figures 5 and 8: sines of l=1, K=25, N=50; little noise."""
-    sines, robot = {"laptop": (LONG, DRIVEN), "paper": (PAPER, PAPER)}[scale]
-    runs = _sines([HARD], who, sines, seeds)
-    return runs + _drives([0.01], who, robot, seeds)
+    if scale == "laptop":
+        runs = _sines([HARD], who, LONG, seeds, SMALL)
+        return runs + _drives([0.01], who, DRIVEN, seeds, DRIVING)
+    return _sines([HARD], who, PAPER, seeds) + _drives([0.01], who, PAPER, seeds)
 
 
 def _table2(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-    return _fitness(records, ("dimensions", "shots", "horizon")), []
+    return _fitness(records, ("units", "dimensions", "shots", "horizon")), []
 
 
 def _table3(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
@@ -293,7 +317,7 @@ def _curves(
     records: Sequence[Record], rows: str = "method"
 ) -> tuple[Table, list[Panel]]:
     """A picture for each task, a line for each value of `rows`."""
-    names = ("dimensions", "shots", "horizon", "noise")
+    names = ("units", "dimensions", "shots", "horizon", "noise")
     pictures: dict[str, dict[str, list]] = {}
     for record in records:
         told = pictures.setdefault(_spelled(record, names), {})

@@ -131,12 +131,17 @@ class PlasticRNN(AbstractPlastic):
 
     @classmethod
     def random(
-        cls, key: PRNGKeyArray, inputs: int, units: int, modulated: bool = True
+        cls,
+        key: PRNGKeyArray,
+        inputs: int,
+        units: int,
+        modulated: bool = True,
+        scale: float = SCALE,
     ) -> Self:
-        """Weights N(0, 0.1^2); rules, biases and the first activations zero."""
+        """Weights N(0, scale^2); rules, biases and the first activations zero."""
         keys = jax.random.split(key, 4)
-        W_i, W_im = (_drawn(k, units, inputs) for k in keys[:2])
-        W_0, W_hm = (_drawn(k, units, units) for k in keys[2:])
+        W_i, W_im = (_drawn(k, units, inputs, scale) for k in keys[:2])
+        W_0, W_hm = (_drawn(k, units, units, scale) for k in keys[2:])
         zero = jnp.zeros(units)
         modulator = Modulator(W_hm, W_im, zero) if modulated else None
         rule = ABCD.zeros(units, units)
@@ -162,7 +167,7 @@ class PlasticMLP(AbstractPlastic):
     """EPMLP: a fully connected layer whose weights are plastic, with no memory else.
 
     Hears `x: (in,)`, answers `(units,)`. Without `W_0` newborns draw their weights
-    from N(0, 0.1^2) (EPMLP random); the modulator sees the input only.
+    from N(0, scale^2) (EPMLP random); the modulator sees the input only.
     """
 
     W_0: Float[Array, "units in"] | None
@@ -170,24 +175,34 @@ class PlasticMLP(AbstractPlastic):
     rule: ABCD
     modulator: Dense
     plastic: Plastic = eqx.field(static=True, default="taught")
+    scale: float = eqx.field(static=True, default=SCALE)
 
     @classmethod
     def random(
-        cls, key: PRNGKeyArray, inputs: int, units: int, evolved: bool = True
+        cls,
+        key: PRNGKeyArray,
+        inputs: int,
+        units: int,
+        evolved: bool = True,
+        scale: float = SCALE,
     ) -> Self:
-        """Weights N(0, 0.1^2), rules and biases zero; `evolved` initial weights."""
+        """Weights N(0, scale^2), rules and biases zero; `evolved` initial weights."""
         key_w, key_m = jax.random.split(key)
         return cls(
-            W_0=_drawn(key_w, units, inputs) if evolved else None,
+            W_0=_drawn(key_w, units, inputs, scale) if evolved else None,
             b=jnp.zeros(units),
             rule=ABCD.zeros(units, inputs),
-            modulator=Dense.random(key_m, inputs, units, "sigmoid", SCALE),
+            modulator=Dense.random(key_m, inputs, units, "sigmoid", scale),
+            scale=scale,
         )
 
     def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> PlasticState:
         """The evolved weights, or random ones."""
         zero = jnp.zeros_like(self.b)
-        W = _drawn(key, *self.rule.A.shape) if self.W_0 is None else self.W_0
+        W = self.W_0
+        if W is None:
+            post, pre = self.rule.A.shape
+            W = _drawn(key, post, pre, self.scale)
         return PlasticState(zero, W, jnp.zeros_like(W[0]), zero, zero)
 
     def predict(
@@ -230,5 +245,5 @@ class Layers(AbstractLearner):
         return self.core.rest(state)
 
 
-def _drawn(key, post: int, pre: int) -> Float[Array, "post pre"]:
-    return SCALE * jax.random.normal(key, (post, pre))
+def _drawn(key, post: int, pre: int, scale: float) -> Float[Array, "post pre"]:
+    return scale * jax.random.normal(key, (post, pre))

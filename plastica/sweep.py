@@ -2,15 +2,16 @@
 
 import json
 import math
-import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, product
 from pathlib import Path
-from threading import Event
+from threading import Event, current_thread, main_thread
 from typing import Any
 
 from plastica.errors import Refusal
@@ -83,17 +84,17 @@ def carry_out(
     todo = [run for run in sweep.runs if not finished(runs / run.name)]
     say(f"{len(places)} runs, {len(places) - len(todo)} of them finished before")
 
-    interrupted = Event()
+    interrupted, alive = Event(), set()
 
     def one(run: Planned) -> tuple[Path, int]:
-        status = -2 if interrupted.is_set() else _in_process(run, runs)
+        status = -2 if interrupted.is_set() else _in_process(run, runs, alive)
         if status in INTERRUPTED:
             interrupted.set()
         return runs / run.name, status
 
     first = [run for run in todo if run.start is None]
     waves = first, [run for run in todo if run.start]
-    with ThreadPoolExecutor(max(processes, 1)) as pool:
+    with _passed_on(interrupted, alive), ThreadPoolExecutor(max(processes, 1)) as pool:
         ended = chain.from_iterable(pool.map(one, wave) for wave in waves)
         for done, (place, status) in enumerate(ended, 1):
             if status in INTERRUPTED:
@@ -172,7 +173,29 @@ def flags(arguments: dict[str, Any]) -> Iterable[str]:
             yield from map(str, value if isinstance(value, tuple) else (value,))
 
 
-def _in_process(run: Planned, runs: Path) -> int:
+@contextmanager
+def _passed_on(interrupted: Event, alive: set[subprocess.Popen]) -> Iterator[None]:
+    """SIGTERM ends the runs that are alive, each saved, and no more begin.
+
+    A Ctrl-C reaches them by itself.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+
+    def end(number, frame):
+        interrupted.set()
+        for process in tuple(alive):
+            process.terminate()
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _in_process(run: Planned, runs: Path, alive: set[subprocess.Popen]) -> int:
     place = runs / run.name
     if (place / "config.json").is_file():
         words = ["resume", str(place)]
@@ -181,8 +204,11 @@ def _in_process(run: Planned, runs: Path) -> int:
         words += ["--init-from", str(runs / run.start.name)] if run.start else []
     with suffixed(place, ".log").open("a") as log:
         command = [sys.executable, "-m", "plastica", *words]
-        status = subprocess.run(command, stdout=log, stderr=log, env=os.environ)
-    return status.returncode
+        with subprocess.Popen(command, stdout=log, stderr=log) as process:
+            alive.add(process)
+            status = process.wait()
+            alive.discard(process)
+    return status
 
 
 def _stretches(losses: Sequence[float | None]) -> list[list]:

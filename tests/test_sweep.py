@@ -1,8 +1,11 @@
 """Many runs that make a figure: what is finished is skipped, what was begun goes on."""
 
+import contextlib
 import json
+import os
 import shutil
-import subprocess
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -57,17 +60,31 @@ def processes(finished, monkeypatch):
     """Instead of a process: its words are kept, and a finished run is copied."""
     called, statuses = [], {}
 
-    def run(command, stdout, stderr, env):
-        words = command[3:]
-        called.append(words)
-        out = words[words.index("--out") + 1] if "--out" in words else words[1]
-        status = statuses.get(len(called), 0)
-        if not status:
-            shutil.copytree(finished, out, dirs_exist_ok=True)
-        stdout.write("said\n")
-        return subprocess.CompletedProcess(command, status)
+    class Process(contextlib.nullcontext):
+        def __init__(self, command, stdout, stderr):
+            words = command[3:]
+            called.append(words)
+            out = words[words.index("--out") + 1] if "--out" in words else words[1]
+            self.status = statuses.get(len(called), 0)
+            self.ended = threading.Event()
+            if not self.status:
+                shutil.copytree(finished, out, dirs_exist_ok=True)
+            stdout.write("said\n")
 
-    monkeypatch.setattr(sweeps.subprocess, "run", run)
+        def __enter__(self):
+            return self
+
+        def wait(self):
+            if self.status == "until it is told":
+                os.kill(os.getpid(), signal.SIGTERM)
+                assert self.ended.wait(10)
+                return 75
+            return self.status
+
+        def terminate(self):
+            self.ended.set()
+
+    monkeypatch.setattr(sweeps.subprocess, "Popen", Process)
     return called, statuses
 
 
@@ -113,7 +130,7 @@ def test_a_run_that_was_begun_is_resumed_and_a_failed_one_is_named(tmp_path, pro
     assert f"failed (2), see {log}" in said[1] and log.read_text() == "said\n"
 
 
-@pytest.mark.parametrize("status", [75, 130, -2, -15])
+@pytest.mark.parametrize("status", [75, 130, -2, -15, "until it is told"])
 def test_an_interrupted_sweep_starts_nothing_more(tmp_path, processes, status):
     called, statuses = processes
     statuses[1] = status

@@ -168,16 +168,17 @@ def table3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     return Sweep(runs, _table3)
 
 
-def searches(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
+def searches(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """Other searches than the program's, for as many generations (beyond the paper)."""
-    generations = {"laptop": FULL, "paper": PAPER}[scale]
+    generations, how = {"laptop": (SHORT, SMALL), "paper": (PAPER, {})}[scale]
     others = grid(
         "plastic_rnn.foretell",
         search=["adam", "snes"],
+        **how,
         generations=[generations],
         seed=range(seeds),
     )
-    runs = _sines(COLUMNS[:1], ["eprnn"], generations, seeds) + others
+    runs = _sines(COLUMNS[:1], ["eprnn"], generations, seeds, how) + others
     return Sweep(runs, partial(_curves, rows="search"))
 
 

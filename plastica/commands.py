@@ -1,6 +1,7 @@
 """What each command does; everything heavy is imported when it runs."""
 
 import inspect
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -245,6 +246,7 @@ def _finish(run, beside: dict, wanted: bool) -> None:
 def _show_table(experiment, learners: dict, seed: int):
     import jax
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     if experiment.exhibit is None:
@@ -253,12 +255,19 @@ def _show_table(experiment, learners: dict, seed: int):
     for _, learner in moved:
         experiment.evaluation.check(learner)
     table = experiment.exhibit.table(moved, jax.random.key(seed))
-    shown = Table(title=table.title, caption=table.note, title_justify="left")
-    for column in ("", *table.columns):
-        shown.add_column(column)
-    for name, scores in table.rows:
-        shown.add_row(name, *map(str, scores))
-    Console(width=None).print(shown)
+    lines = [("", *table.columns)]
+    lines += [(name, *map(str, scores)) for name, scores in table.rows]
+    console = Console()
+    unbound = console.options.update(max_width=sys.maxsize)
+    for heads, *rows in (lines, zip(*lines, strict=True)):
+        shown = Table(
+            *heads, title=table.title, caption=table.note, title_justify="left"
+        )
+        for row in rows:
+            shown.add_row(*row)
+        if Measurement.get(console, unbound, shown).minimum <= console.width:
+            break  # else a row for each column
+    console.print(shown)
     return table
 
 

@@ -113,6 +113,14 @@ def run(trained):
     return Path(shutil.copytree(trained[0], "run"))
 
 
+def test_a_table_too_wide_for_the_screen_has_a_row_for_each_column(run, monkeypatch):
+    for width, side_by_side in (("24", 0), ("200", 1)):
+        monkeypatch.setenv("COLUMNS", width)
+        lines = done("eval", run).splitlines()
+        both = [line for line in lines if "first" in line and "second" in line]
+        assert len(both) == side_by_side
+
+
 def test_train_ends_with_a_table_and_what_to_type_next(trained):
     folder, said = trained
     assert "first reading" in said and "second reading" in said

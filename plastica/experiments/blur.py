@@ -237,10 +237,11 @@ def figure6(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """First steps on MNIST beside SGD of any rate: figure 5's genomes (claim B4)."""
 
     def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-        told = records[0]["scores"]
-        own = np.mean([r["scores"]["life"]["mnist"] for r in records], 0)
-        rivals = {n: c for n, c in told["details"].items() if n in told["rows"]}
-        right = {n: 1 - np.array(c) for n, c in ({"this rule": own} | rivals).items()}
+        told = [r["scores"] for r in records]
+        wrong = {"this rule": [each["life"]["mnist"] for each in told]}
+        for name in told[0]["details"].keys() & told[0]["rows"].keys():
+            wrong[name] = [each["details"][name] for each in told]
+        right = {n: 1 - np.mean(wrong[n], 0) for n in told[0]["rows"]}
         when = (5, 10, 20, 50)
         rows = ((n, tuple(f"{c[t]:.3f}" for t in when)) for n, c in right.items())
         heads = tuple(f"after {t} lessons" for t in when)

@@ -3,6 +3,7 @@
 python -m benchmarks.plastic --out results.jsonl
 """
 
+from functools import partial
 from pathlib import Path
 
 import equinox as eqx
@@ -23,7 +24,7 @@ def main(
     repeats: int = 5,
     out: Path | None = None,
 ) -> None:
-    """Ticks per second and core, plasticity included, at the default sizes.
+    """Ticks per second and core, plasticity included, at the paper's sizes.
 
     Args:
         methods: learners by their names in the experiments.
@@ -31,7 +32,11 @@ def main(
         out: file to which lines of JSON are appended.
     """
     machine.set_up("cpu")
-    worlds = {"sines": plastic_rnn.foretell, "robot": plastic_rnn.drive}
+    large = {"units": 64, "start": 0.1, "sigma": 0.01, "population": 398}
+    worlds = {
+        "sines": partial(plastic_rnn.foretell, **large, lives=16),
+        "robot": partial(plastic_rnn.drive, **large, lives=4),
+    }
     rows = [
         row_of(world, method, make(method=method), repeats)
         for world, make in worlds.items()

@@ -120,7 +120,7 @@ def test_every_method_has_its_experiment():
         experiment = plastic_rnn.drive(method=method)
         assert isinstance(experiment.learner, PolicyMAML)
         assert experiment.exhibit.task.rollouts == rollouts
-    assert flatten(plastic_rnn.drive().learner)[0].size == 41_666
+    assert flatten(plastic_rnn.drive(units=64).learner)[0].size == 41_666
 
 
 def test_the_paper_s_own_words_can_be_followed():

@@ -160,7 +160,7 @@ def table2(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
         runs += _sines([easy], [*METHODS, "maml"], FULL, 1)
     else:
         runs = _sines(COLUMNS, [*METHODS, "maml"], PAPER, seeds)
-    return Sweep(runs, _table2)
+    return Sweep(runs, _curves)
 
 
 def table3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
@@ -293,12 +293,8 @@ def _looked_at(who, scale: str, seeds: int) -> tuple[Planned, ...]:
     return runs + _drives(scale, [0.01], who, seeds)
 
 
-def _table2(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-    return _fitness(records, ("units", "dimensions", "shots", "horizon")), []
-
-
 def _table3(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-    return _fitness(records, ("noise",)), []
+    return _fitness(records, ("noise",)), _curves(records)[1]
 
 
 def _fitness(

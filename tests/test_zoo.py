@@ -41,7 +41,16 @@ def test_what_trains_networks_trains_one_on_mnist(shared_data):
     assert pl.evaluate(genome, course, lives=3, key=5).miss.mean < 0.15
 
 
+def test_what_drives_to_a_signal_does_what_its_card_says():
+    found = pl.evaluate(pl.zoo.load("drives-to-a-signal"), pl.Robot(0.05), 200, 5).loss
+    said = re.search(
+        r"this rule \| (\S*) ± (\S*) \|", pl.zoo.card("drives-to-a-signal")
+    )
+    assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
+
+
 BY_NAME = {
+    "drives-to-a-signal": (["--noise", "0.2", "--devices", "2"], "1,600 new"),
     "memorise-100": (["--length", "20", "--devices", "2"], "second reading"),
     "learns-images": (["--lessons", "20"], "digits, first 20"),
     "trains-networks": (["--lessons", "31", "--devices", "2"], "after 31 lessons"),
@@ -51,6 +60,7 @@ BY_NAME = {
 @pytest.mark.parametrize(
     "name",
     [
+        "drives-to-a-signal",
         "memorise-100",
         pytest.param("learns-images", marks=pytest.mark.slow),
         "trains-networks",
@@ -65,7 +75,8 @@ def test_a_rule_is_evaluated_by_name_without_any_data(name, capsys, monkeypatch)
 
 def test_a_name_that_is_none_is_refused(capsys):
     with pytest.raises(
-        Refusal, match="no rule 'memorize'.*there are learns-images, memorise-100"
+        Refusal,
+        match="no rule 'memorize'.*are drives-to-a-signal, learns-images, memorise-100",
     ):
         pl.zoo.load("memorize")
     assert main(["eval", "zoo:memorize"]) == 2

@@ -17,7 +17,7 @@ from plastica.exhibits.driving import track_panel
 from plastica.exhibits.trials import AbstractTrials, map_panels
 from plastica.experiment import Experiment
 from plastica.experiments import knobs, methods
-from plastica.experiments.figures import Scale, argument
+from plastica.experiments.figures import Scale, argument, means
 from plastica.learner import AbstractLearner
 from plastica.objective import Lifetime
 from plastica.plots import lines
@@ -338,21 +338,26 @@ def _curves(
 
 
 def _readouts(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-    """Everything that the runs' exhibits measured, a row a number, and their maps."""
-    cells: dict[str, dict[str, str]] = {}
-    panels = []
-    for record in records:
+    """What the runs' exhibits measured, a row a number, and the maps of first seeds."""
+    cells: dict[str, dict[str, list[float]]] = {}
+    panels = {}
+    for record in sorted(records, key=lambda r: _spelled(r, ("noise",))):
         who = f"{argument(record, 'method')}, {_spelled(record, ('noise',)) or 'sines'}"
         scores = record["scores"]
-        numbers = zip(scores["columns"], scores["rows"]["this rule"], strict=True)
-        for name, score in numbers:
-            cells.setdefault(name, {})[f"{who}, seed {record['seed']}"] = (
-                f"{score['mean']:.2f}"
-            )
-        panels += map_panels(scores.get("details", {}), f"{who}: ")
+        for name, score in means(record).items():
+            cells.setdefault(name, {}).setdefault(who, []).append(score)
+        panels.setdefault(who, map_panels(scores.get("details", {}), f"{who}: "))
+
+    def cell(values: Sequence[float]) -> str:
+        spread = f" ± {np.std(values):.2f}" if len(values) > 1 else ""
+        return f"{np.mean(values):.2f}{spread}" if values else "-"
+
     heads = tuple(dict.fromkeys(head for row in cells.values() for head in row))
-    rows = [(n, tuple(row.get(h, "-") for h in heads)) for n, row in cells.items()]
-    return Table("at the end of a life", heads, tuple(rows)), panels
+    rows = [(n, tuple(cell(r.get(h, [])) for h in heads)) for n, r in cells.items()]
+    note = "Mean ± deviation over seeds, where there are several."
+    title = "at the end of a life"
+    shown = [panel for maps in panels.values() for panel in maps]
+    return Table(title, heads, tuple(rows), note), shown
 
 
 def _spelled(record: Record, names: Sequence[str]) -> str:

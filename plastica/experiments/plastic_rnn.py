@@ -62,7 +62,7 @@ COLUMNS = ((1, 10, 20), (1, 25, 50), (3, 10, 20), (3, 25, 50))  # l, K, N of tab
 HARD = COLUMNS[1]  # the sines that figures 5 and 8 look at
 NOISES = (0.01, 0.05, 0.2)
 PAPER = 15_000  # generations
-FULL, SMALLER, DRIVEN = 2_500, 6_000, 1_000  # the laptop's
+FORETOLD, FORETOLD_LARGE, DRIVEN = 6_000, 2_500, 1_000  # generations, the laptop's
 SMALL = {"units": [16], "start": [0.3], "sigma": [0.05], "population": [128]}
 CALM = SMALL | {"start": [0.1], "sigma": [0.01]}  # or MAML's closed loops explode
 LARGE = {"units": [64], "start": [0.1], "sigma": [0.01], "population": [398]}
@@ -153,11 +153,11 @@ def table2(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """
     easy, *others = COLUMNS
     if scale == "laptop":
-        runs = _sines([easy], METHODS, SMALLER, seeds, SMALL)
-        runs += _sines([easy], ["maml"], SMALLER, seeds, CALM)
-        runs += _sines(others, METHODS, SMALLER, 1, SMALL)
-        runs += _sines(others, ["maml"], SMALLER, 1, CALM)
-        runs += _sines([easy], [*METHODS, "maml"], FULL, 1)
+        runs = _sines([easy], METHODS, FORETOLD, seeds, SMALL)
+        runs += _sines([easy], ["maml"], FORETOLD, seeds, CALM)
+        runs += _sines(others, METHODS, FORETOLD, 1, SMALL)
+        runs += _sines(others, ["maml"], FORETOLD, 1, CALM)
+        runs += _sines([easy], [*METHODS, "maml"], FORETOLD_LARGE, 1)
     else:
         runs = _sines(COLUMNS, [*METHODS, "maml"], PAPER, seeds)
     return Sweep(runs, _curves)
@@ -177,7 +177,7 @@ def table3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
 
 def searches(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """Other searches than the program's, for as many generations (beyond the paper)."""
-    generations, how = {"laptop": (SMALLER, SMALL), "paper": (PAPER, {})}[scale]
+    generations, how = {"laptop": (FORETOLD, SMALL), "paper": (PAPER, {})}[scale]
     others = grid(
         "plastic_rnn.foretell",
         search=["adam", "snes"],
@@ -288,7 +288,7 @@ def _drives(scale: str, noises, who, seeds: int) -> tuple[Planned, ...]:
 def _looked_at(who, scale: str, seeds: int) -> tuple[Planned, ...]:
     """The runs of figures 5 and 8: sines of l=1, K=25, N=50; little noise."""
     if scale == "laptop":
-        runs = _sines([HARD], who, SMALLER, seeds, SMALL)
+        runs = _sines([HARD], who, FORETOLD, seeds, SMALL)
     else:
         runs = _sines([HARD], who, PAPER, seeds)
     return runs + _drives(scale, [0.01], who, seeds)

@@ -146,6 +146,8 @@ class PolicyMAML(AbstractMAML):
 
     def learn(self, state: MAMLState, feedback: Feedback) -> MAMLState:
         """Keeps the action and its reward; all the steps at the roll-out's end."""
+        if not self.sigma:  # actions that are its own pull nowhere
+            return state
         state = self._kept(state, state.y, feedback.reward)
 
         def adapted(state):

@@ -32,7 +32,7 @@ def main(
         out: file to which lines of JSON are appended.
     """
     machine.set_up("cpu")
-    large = {"units": 64, "start": 0.1, "sigma": 0.01, "population": 398}
+    large = {name: value for name, (value,) in plastic_rnn.LARGE.items()}
     worlds = {
         "sines": partial(plastic_rnn.foretell, **large, lives=16),
         "robot": partial(plastic_rnn.drive, **large, lives=4),

@@ -127,7 +127,8 @@ class PolicyMAML(AbstractMAML):
 
     A tick's return is the next 10 rewards, discounted by 0.9, the last one repeated
     where they run out; its advantage is that less the roll-out's mean. With `sigma` 0
-    its actions are its own from the first tick: the zero-shot row of table 3.
+    its actions are its own from the first tick, and it does not learn: the zero-shot
+    row of table 3.
     """
 
     layers: tuple[Dense, ...]
@@ -146,7 +147,7 @@ class PolicyMAML(AbstractMAML):
 
     def learn(self, state: MAMLState, feedback: Feedback) -> MAMLState:
         """Keeps the action and its reward; all the steps at the roll-out's end."""
-        if not self.sigma:  # actions that are its own pull nowhere
+        if not self.sigma:
             return state
         state = self._kept(state, state.y, feedback.reward)
 

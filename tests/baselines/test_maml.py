@@ -96,7 +96,8 @@ def test_without_noise_the_policy_is_zero_shot():
     robot = Robot(0.05, rollouts=1, longest=5)
     learner = PolicyMAML(network(3, 2), jnp.asarray(RATES, jnp.float32), 5, sigma=0.0)
     state, world = birth(learner, robot, KEY)
-    y, _, _ = lived(learner, robot, state, world)
+    y, _, w = lived(learner, robot, state, world)
+    jax.tree.map(np.testing.assert_array_equal, w, learner.layers)
     x = robot.observe(world)
     for layer in learner.layers:
         x = layer(x)

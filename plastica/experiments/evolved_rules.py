@@ -183,6 +183,7 @@ MODELS = {
     "laptop": {300: ((30, 100), 3_000), 2_000: ((30, 100), 1_500)},
     "paper": {t: ((40, 100, 300, 1_000), 10_000) for t in (2_000, 10_000, 100_000)},
 }
+ENGLISH = {"text": ["wizard-of-oz"], "also": ["alice-de"]}  # also read in German
 WEIGHT_STATE = {"hebb": 1, "pmlp": 2, "lstm": 2}  # n_w: the least that each can have
 
 
@@ -300,11 +301,10 @@ def figure4_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
         "laptop": ({100: ((30,), 4_000)}, {2_000: ((30,), 1_500)}),
         "paper": ({300: ((200,), 10_000)}, {10_000: ((300,), 10_000)}),
     }[scale]
-    english = {"text": ["wizard-of-oz"], "also": ["alice-de"]}
     runs = [
         _by_length(experiment, sizes, seeds, text)
         for experiment, sizes in (("memorise", memory), ("predict", model))
-        for text in (english, {"text": ["alice-de"]})
+        for text in (ENGLISH, {"text": ["alice-de"]})
     ]
     return Sweep(sum(runs, ()), transfer("alice-de"))
 
@@ -394,4 +394,4 @@ def _largest(scale: str) -> dict:
 
 
 def _text(scale: str) -> dict:
-    return {"text": [{"laptop": "wizard-of-oz", "paper": "enwik8"}[scale]]}
+    return {"laptop": ENGLISH, "paper": {"text": ["enwik8"]}}[scale]

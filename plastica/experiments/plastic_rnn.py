@@ -169,7 +169,7 @@ def table3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     if scale == "laptop":
         runs = _drives(scale, [0.05], METHODS, seeds)
         runs += _drives(scale, [0.01, 0.2], METHODS[:2], seeds)
-        runs += _drives(scale, [0.05], maml, 1)
+        runs += _drives(scale, [0.05], maml[:1], seeds)  # a roll-out costs a day
     else:
         runs = _drives(scale, NOISES, METHODS + maml, seeds)
     return Sweep(runs, _table3)
@@ -312,11 +312,12 @@ def _fitness(
         runs = groups.get((row, head))
         if not runs:
             return "-"
-        return f"{np.mean(runs):.3f} ± {np.std(runs):.3f} ({len(runs)})"
+        spread = f" ± {np.std(runs):.3f}" if len(runs) > 1 else ""
+        return f"{np.mean(runs):.3f}{spread} ({len(runs)})"
 
     names = dict.fromkeys(row for row, _ in groups)
     table = tuple((row, tuple(cell(row, head) for head in heads)) for row in names)
-    return Table("fitness", heads, table, "Mean ± deviation (runs).")
+    return Table("fitness", heads, table, "Mean ± deviation over runs (how many).")
 
 
 def _curves(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import chain, product
 from pathlib import Path
 from threading import Event, current_thread, main_thread
@@ -21,6 +22,7 @@ from plastica.store import read_json, suffixed, write_aside
 
 INTERRUPTED = (75, 130, -2, -15)  # exit statuses of runs that a signal ended
 CURVE_POINTS = 100  # that a record keeps
+LONGEST = 240  # bytes of a folder's name, and room for a suffix
 
 Record = dict[str, Any]  # arguments, commit, seed, curve, scores, machine, seconds
 
@@ -38,11 +40,14 @@ class Planned:
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """Of its folder; the end of one that file systems do not take is a digest."""
         spelled = [f"{name}={value}" for name, value in self.arguments.items()]
         spelled += [f"from=({self.start.name})"] if self.start else []
         words = ",".join([self.experiment.rpartition(".")[2], *spelled])
-        return words.replace("/", "-").replace(" ", "")
+        name = words.replace("/", "-").replace(" ", "")
+        if len(name.encode()) <= LONGEST:
+            return name
+        return f"{name[: LONGEST // 2]}-{sha256(name.encode()).hexdigest()[:16]}"
 
 
 def grid(experiment: str, **choices: Sequence[Any]) -> tuple[Planned, ...]:

@@ -22,6 +22,7 @@ from plastica.experiments.figures import (
     Scale,
     across,
     alike,
+    argument,
     at_the_end,
     by_column,
     curves,
@@ -33,7 +34,7 @@ from plastica.objective import Entry, Lifetime
 from plastica.plots import COLOURS, lines, new_figure, svg
 from plastica.rules import BLUR, Variant
 from plastica.search import CMAES, MetaGradient, Population, SideBySide, optimiser
-from plastica.sweep import Record, Sweep, grid
+from plastica.sweep import Planned, Record, Sweep, grid
 from plastica.tasks import Classification, Toy
 from plastica.tasks.toys import HELD_OUT, TRAINING
 
@@ -186,31 +187,23 @@ def figure3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 8) -> Sweep:
 
 def figure4(*, scale: Scale = "laptop", seeds: knobs.Seeds = 8) -> Sweep:
     """Genomes from some toys work on others, on five classes, on MNIST (claim B2)."""
-    toys = {
-        "source": ["toys"],
-        "hidden": [(20,)],
-        "batch": [512],
-        "stages": [4],
-        "variant": [(*HIDDEN, *LASTING)],
-        "lessons": [LESSONS],
-        "moments": [SOON],
-        "show": [("mnist",)],
-    }
-    generations = [{"laptop": 1_500, "paper": 40_000}[scale]]
-    runs = grid("blur.genome", **toys, generations=generations, seed=range(seeds))
+    generations = {"laptop": 1_500, "paper": 40_000}[scale]
+    sizes = {"hidden": [(20,)], "stages": [4], "generations": [generations]}
+    return Sweep(_on_toys(sizes, seeds), _toy_by_toy)
+
+
+def figure4_wider(*, scale: Scale = "laptop", seeds: knobs.Seeds = 8) -> Sweep:
+    """The genomes of figure 4, searched on a little in wider networks (claim B2)."""
+    narrow = figure4(scale=scale, seeds=seeds).runs
+    generations = {"laptop": 300, "paper": 10_000}[scale]
+    sizes = {"hidden": [(64,)], "unrolls": [10 + GROWTH * 3], "rate": [5e-4]}
+    wide = _on_toys(sizes | {"generations": [generations]}, seeds)
+    runs = [replace(run, start=start) for run, start in zip(wide, narrow, strict=True)]
 
     def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-        ordered = _by_training(records)
-        heads = (*TOYS, "mnist")
-        rows = (
-            (f"seed {r['seed']}", tuple(_cells(r)[name] for name in heads))
-            for r in ordered
-        )
-        title = f"{WRONG} after {LESSONS} lessons, the best in training first"
-        pictures = [_validated(ordered), _lives(ordered[0], ordered[-1])]
-        return Table(title, heads, tuple(rows)), pictures
+        return _toy_by_toy([r for r in records if argument(r, "hidden") == (64,)])
 
-    return Sweep(runs, draw)
+    return Sweep((*narrow, *runs), draw)
 
 
 def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
@@ -390,6 +383,30 @@ def _right(record: Record, toys: Sequence[str]) -> float:
     """Mean accuracy on some toys."""
     cells = _cells(record)
     return 1 - float(np.mean([cells[toy].mean for toy in toys]))
+
+
+def _on_toys(sizes: dict[str, list], seeds: int) -> tuple[Planned, ...]:
+    toys = {
+        "source": ["toys"],
+        "batch": [512],
+        "variant": [(*HIDDEN, *LASTING)],
+        "lessons": [LESSONS],
+        "moments": [SOON],
+        "show": [("mnist",)],
+    }
+    return grid("blur.genome", **toys, **sizes, seed=range(seeds))
+
+
+def _toy_by_toy(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+    """Each run's errors on every toy and on MNIST."""
+    ordered = _by_training(records)
+    heads = (*TOYS, "mnist")
+    rows = (
+        (f"seed {r['seed']}", tuple(_cells(r)[name] for name in heads)) for r in ordered
+    )
+    title = f"{WRONG} after {LESSONS} lessons, the best in training first"
+    pictures = [_validated(ordered), _lives(ordered[0], ordered[-1])]
+    return Table(title, heads, tuple(rows)), pictures
 
 
 def _by_training(records: Sequence[Record]) -> list[Record]:

@@ -169,7 +169,7 @@ def table3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     if scale == "laptop":
         runs = _drives(scale, [0.05], METHODS, seeds)
         runs += _drives(scale, [0.01, 0.2], METHODS[:2], seeds)
-        runs += _drives(scale, [0.05], maml[:1], seeds)  # a roll-out costs a day
+        runs += _drives(scale, [0.05], maml[:1], seeds)  # one roll-out: hours
     else:
         runs = _drives(scale, NOISES, METHODS + maml, seeds)
     return Sweep(runs, _table3)

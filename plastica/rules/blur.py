@@ -93,8 +93,9 @@ class BLUR(AbstractRule):
     Before their non-linearity activations are normalised, unit by unit over the batch,
     to a learned `mean` and `deviation` (3.4) of the forward sweep's hidden layers, its
     last, and the backward sweep; None: they are not. All layers of a kind share theirs,
-    since a genome serves any depth. `oja` multiplies the first part of Eq. (8), whose
-    own factor (f~ - 1) is zero where f~ = 1.
+    since a genome serves any depth. A unit's bias then comes to nothing: its direction
+    is learned, where along it the unit bends is for the genome to say. `oja` multiplies
+    the first part of Eq. (8), whose own factor (f~ - 1) is zero where f~ = 1.
 
     Departs from the paper: with one synapse state the update is that of channel 0, as a
     sum over channels would not contain Eq. (4).

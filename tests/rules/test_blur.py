@@ -278,6 +278,22 @@ def test_a_mean_is_a_sum_at_a_rate_of_a_batch_th():
             np.testing.assert_allclose(one, other, atol=1e-12)
 
 
+def test_the_bias_of_a_unit_that_is_normalised_comes_to_nothing():
+    network = Network.chain(2, 4, 2)
+    rule = BLUR.random(jax.random.key(1), network, variant=Variant(normalised="hidden"))
+    x = jax.random.normal(jax.random.key(2), (32, 2))
+    state = rule.init(jax.random.key(3), x)
+    hidden, last = state.w.up
+
+    def answers(*up):
+        return rule.predict(state._replace(w=state.w._replace(up=up)), x)[1]
+
+    as_it_is = answers(hidden, last)
+    shifted = answers(hidden.at[:, :, -1].add(5.0), last)
+    np.testing.assert_allclose(shifted, as_it_is, atol=1e-5)
+    assert jnp.max(jnp.abs(answers(hidden, last.at[..., -1].add(5.0)) - as_it_is)) > 0.1
+
+
 def test_f_counts_in_the_backward_sweep_only():
     rule = rule_of({}, 2, True)
     other = replace(rule, f=rule.f + 1)

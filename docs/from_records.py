@@ -25,6 +25,7 @@ from plastica.sweep import Record, read_records
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
+PICTURES = ROOT / "docs" / "pictures"
 MEASURED = RESULTS / "performance"
 MEASURED_AS = {  # blocks by what was measured, and its title where a file has several
     "lives": ("lifetime", "a life of PMLPHebb, 27 symbols"),
@@ -177,9 +178,15 @@ def main(words: list[str]) -> int:
             print(f"{document} differs from its records")
             if "--check" not in words:
                 (ROOT / document).write_text(after)
+    drawn = pictures()
+    for unseen in (p for p in PICTURES.glob("*.svg") if p.name not in drawn):
+        stale += 1
+        print(f"{unseen.relative_to(ROOT)} is in no document")
+        if "--check" not in words:
+            unseen.unlink()
     if "--check" not in words:
-        for name, svg in pictures().items():
-            (ROOT / "docs" / "pictures" / name).write_text(svg)
+        for name, svg in drawn.items():
+            (PICTURES / name).write_text(svg)
     return 1 if stale and "--check" in words else 0
 
 

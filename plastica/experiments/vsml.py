@@ -340,12 +340,10 @@ def _scores(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
         lives[best] = rivals[best]
     sums = {who: np.cumsum(np.mean(each, 0)) for who, each in lives.items()}
     so_far = {who: s / np.arange(1, len(s) + 1) for who, s in sums.items()}
-    panel = Panel(
-        "Within a life",
-        "The mean so far.",
-        lines(so_far, "lesson", "share wrong so far"),
-    )
     title = records[0]["scores"]["title"].split(" after")[0].split(",")[0]
+    unit = title if "wrong" in title else "squared error"
+    picture = lines(so_far, "lesson", f"{unit} so far")
+    panel = Panel("Within a life", "The mean so far.", picture)
     return Table(f"{title}, over seeds", tuple(columns), tuple(rows)), [panel]
 
 

@@ -420,7 +420,7 @@ def _validated(records: Sequence[Record]) -> Panel:
     pairs = [[_right(r, toys) for toys in (TRAINING, HELD_OUT)] for r in records]
     axes.scatter(*np.array(pairs).T, color=COLOURS[1])
     axes.set(xlabel="accuracy on toys of the search", ylabel="on toys held out")
-    return Panel("Validation follows training", "Dots: runs.", svg(figure))
+    return Panel("Toys held out, and those of the search", "Dots: runs.", svg(figure))
 
 
 def _lives(best: Record, worst: Record) -> Panel:

@@ -65,6 +65,10 @@ Engine = Annotated[
 ]
 Seed = Annotated[int, arg(help="of everything that is drawn")]
 Seeds = Annotated[int, arg(help="runs of each kind, differing in their seed")]
+Sigma = Annotated[
+    float,
+    arg(help="deviation that SNES begins with; less from a rule that has learned"),
+]
 RateMean = Annotated[float, arg(help="rate of the mean, of SNES")]
 RateSigma = Annotated[float, arg(help="rate of the deviation, of SNES")]
 Spread = Annotated[float, arg(help="deviation of the first theta")]

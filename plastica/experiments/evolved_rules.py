@@ -197,8 +197,9 @@ def figure2_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     The shortest passages also from what was found on longer ones: searched on alone,
     they end in a local optimum (sigma tells the two apart).
     """
-    names = "length", "hidden", "sigma"
-    picture = partial(best_seeds, x="length", lines=names[1:], y=MEMORY)
+    names = "length", "sigma", "hidden"
+    x, line = {"laptop": ("hidden", "length"), "paper": ("length", "hidden")}[scale]
+    picture = partial(best_seeds, x=x, lines=(line, "sigma"), y=MEMORY)
     runs = _by_length("memorise", MEMORIES[scale], seeds)
     longer = [r for r in runs if (r.arguments["length"], r.arguments["hidden"]) == FROM]
     shortest = {30: (MEMORIES[scale][30][0], 1_500)}

@@ -1,6 +1,7 @@
 """Tables and pictures that sweeps of several papers share, made from their records."""
 
 from collections.abc import Callable, Sequence
+from textwrap import fill
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,6 +18,8 @@ Scale = Annotated[
         help="laptop: at most an hour on two cores; paper: the document's own, on a GPU"
     ),
 ]
+
+WIDEST = 36  # characters of a line beside an axis
 Picture = Callable[[Sequence[Record]], Panel]
 
 
@@ -149,7 +152,7 @@ def best_seeds(
             scores = [-final(record) for record in group]
             axes.scatter([at] * len(group), scores, s=9, color=colour)
     ticks = sorted({key[-1] for key in groups})
-    axes.set(xscale="log", xlabel=x, ylabel=f"minus {y}")
+    axes.set(xscale="log", xlabel=x, ylabel=fill(f"minus {y}", WIDEST))
     axes.set_xticks(ticks, [str(at) for at in ticks])
     axes.minorticks_off()
     axes.legend(fontsize=8, frameon=False)
@@ -165,7 +168,7 @@ def curves(records: Sequence[Record], lines: Sequence[str], y: str) -> Panel:
             label = named(lines, kind) if style == "-" else None
             colour = COLOURS[i % len(COLOURS)]
             axes.plot(generations, -losses, style, color=colour, label=label)
-    axes.set(xlabel="generation", ylabel=f"minus {y}")
+    axes.set(xlabel="generation", ylabel=fill(f"minus {y}", WIDEST))
     axes.legend(fontsize=7, frameon=False)
     caption = "The best seed of each kind; dashed: the fourth best, where there is one."
     return Panel("The figure", caption, svg(figure))

@@ -26,6 +26,13 @@ def test_the_memory_does_what_its_card_says(shared_data):
     assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
 
 
+def test_the_longer_memory_does_what_its_card_says():
+    task = pl.Text.memorise(pl.load_text("python-docs"), "test", length=300)
+    found = pl.evaluate(pl.zoo.load("memorise-300"), task, lives=20, key=5).loss
+    said = re.search(r"this rule \|.*\| (.*) ± (.*) \|", pl.zoo.card("memorise-300"))
+    assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
+
+
 def test_what_learns_images_does_what_its_card_says(shared_data, monkeypatch):
     monkeypatch.setenv("PLASTICA_DATA", str(shared_data))
     shown = from_scratch(others=()).exhibit.courses["mnist, first 200"]
@@ -52,6 +59,7 @@ def test_what_drives_to_a_signal_does_what_its_card_says():
 BY_NAME = {
     "drives-to-a-signal": (["--noise", "0.2", "--devices", "2"], "1,600 new"),
     "memorise-100": (["--length", "20", "--devices", "2"], "second reading"),
+    "memorise-300": (["--length", "20", "--devices", "2"], "second reading"),
     "learns-images": (["--lessons", "20"], "digits, first 20"),
     "trains-networks": (["--lessons", "31", "--devices", "2"], "after 31 lessons"),
 }
@@ -62,6 +70,7 @@ BY_NAME = {
     [
         "drives-to-a-signal",
         "memorise-100",
+        "memorise-300",
         pytest.param("learns-images", marks=pytest.mark.slow),
         "trains-networks",
     ],

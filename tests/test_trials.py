@@ -167,7 +167,11 @@ def test_tables_summarise_the_three_best_of_the_last_ten():
         table, _ = figure().draw(records)
         assert len(table.rows) == 2
     table, _ = plastic_rnn.table2().draw(records)
-    assert dict(table.rows)["rnn"] == ("-1.200 ± 0.000 (1)",) * 2
+    assert dict(table.rows)["rnn"] == ("-1.200 (1)",) * 2  # one run shows no spread
+    worse = [[at, loss + 0.2] for at, loss in curve]
+    records.append(record("rnn", worse, dimensions=1, shots=10, horizon=20))
+    table, _ = plastic_rnn.table2().draw(records)
+    assert dict(table.rows)["rnn"] == ("-1.300 ± 0.100 (2)", "-1.200 (1)")
 
 
 def test_figures_draw_maps_and_tracks_from_what_a_record_tells():

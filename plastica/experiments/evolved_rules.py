@@ -184,7 +184,7 @@ MEMORIES = {  # hidden neurons and generations, by the length of the passage
 }
 FROM = 100, 40  # length and hidden neurons of what shorter passages begin from
 MODELS = {
-    "laptop": {300: ((30, 100), 3_000), 2_000: ((30, 100), 1_500)},
+    "laptop": {300: ((30, 100), 1_500), 2_000: ((30, 100), 1_000)},
     "paper": {t: ((40, 100, 300, 1_000), 10_000) for t in (2_000, 10_000, 100_000)},
 }
 ENGLISH = {"text": ["wizard-of-oz"], "also": ["alice-de"]}  # also read in German
@@ -316,7 +316,7 @@ def figure7(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
 def figure4_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """R7: a rule evolved on English reads German as one evolved on German does."""
     memory, model = {
-        "laptop": ({100: ((30,), 4_000)}, {2_000: ((30,), 1_500)}),
+        "laptop": ({100: ((30,), 4_000)}, {2_000: ((30,), 1_000)}),
         "paper": ({300: ((200,), 10_000)}, {10_000: ((300,), 10_000)}),
     }[scale]
     runs = [

@@ -45,9 +45,11 @@ class Planned:
         spelled += [f"from=({self.start.name})"] if self.start else []
         words = ",".join([self.experiment.rpartition(".")[2], *spelled])
         name = words.replace("/", "-").replace(" ", "")
-        if len(name.encode()) <= LONGEST:
+        encoded = name.encode()
+        if len(encoded) <= LONGEST:
             return name
-        return f"{name[: LONGEST // 2]}-{sha256(name.encode()).hexdigest()[:16]}"
+        shortened = encoded[: LONGEST // 2].decode(errors="ignore")
+        return f"{shortened}-{sha256(encoded).hexdigest()[:16]}"
 
 
 def grid(experiment: str, **choices: Sequence[Any]) -> tuple[Planned, ...]:

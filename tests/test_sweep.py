@@ -98,10 +98,12 @@ def test_a_run_that_begins_from_another_comes_after_it(tmp_path, processes):
     assert not any("--init-from" in other for other in called[:-1])
 
 
-def test_a_name_too_long_for_a_folder_ends_in_a_digest_and_stays_its_own():
-    long = {"words": "x" * 300}
+@pytest.mark.parametrize("letter", ["x", "愛"])
+def test_a_name_too_long_for_a_folder_ends_in_a_digest_and_stays_its_own(letter):
+    long = {"words": letter * 300}
     one, other = (Planned("a.run", long | {"seed": seed}) for seed in (0, 1))
-    assert len(one.name) < 200 and one.name.startswith("run,words=x")
+    assert len(one.name.encode()) < 200
+    assert one.name.startswith(f"run,words={letter}")
     assert (
         one.name != other.name
         and one.name == Planned("a.run", dict(one.arguments)).name

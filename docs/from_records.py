@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from plastica.exhibit import Panel, Score, Table
-from plastica.experiments.figures import at_the_end, by_column
+from plastica.figures.drawing import at_the_end, by_column
 from plastica.plots import lines
 from plastica.source import find
 from plastica.sweep import Record, read_records

@@ -1,6 +1,7 @@
 """The command line: train, resume, eval, report, compare, reproduce, list."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -40,9 +41,14 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     logging.basicConfig(format="plastica: %(message)s", level=logging.WARNING)
     try:
-        return _command(words[0])(words[1:]) or 0
+        status = _command(words[0])(words[1:]) or 0
+        sys.stdout.flush()
+        return status
     except Refusal as refusal:
         return _said(refusal, 2)
+    except BrokenPipeError:  # whoever read what is printed has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         return _said("interrupted; nothing of this command was left half-written", 130)
     except RuntimeError as error:

@@ -155,13 +155,16 @@ def list_(words: list[str]) -> None:
     from plastica import zoo
 
     parse(_nothing, words, "plastica list")
-    for kind, command in (("Experiment", "train"), ("Sweep", "reproduce")):
-        for name, function in shipped().items():
-            if makes(function) == kind:
-                first = (inspect.getdoc(function) or "").split("\n")[0]
-                print(f"plastica {command} {name:<32} {first}")
-    for name in zoo.names():
-        print(f"plastica eval zoo:{name:<31} {zoo.card(name).splitlines()[0][2:]}")
+    command = {"Experiment": "train", "Sweep": "reproduce"}
+    known = [
+        (command[makes(function)], name, inspect.getdoc(function) or "")
+        for name, function in shipped().items()
+    ]
+    known += [("eval", f"zoo:{name}", zoo.card(name)[2:]) for name in zoo.names()]
+    width = max(len(f"{command} {name}") for command, name, _ in known)
+    for command, name, text in known:
+        line = f"{command} {name}"
+        print(f"plastica {line:<{width}}  {text.splitlines()[0]}")
 
 
 def _nothing() -> None:

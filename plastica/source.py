@@ -115,14 +115,15 @@ def again(recorded: dict | None, name: str | None, changed: dict | None = None) 
 
 def shipped() -> dict[str, Callable[..., Any]]:
     """The package's experiments and figures: functions that return one, by name."""
-    from plastica import experiments
+    from plastica import experiments, figures
 
     found = {}
-    for module in pkgutil.iter_modules(experiments.__path__):
-        loaded = importlib.import_module(f"plastica.experiments.{module.name}")
-        for name, value in vars(loaded).items():
-            if _is_experiment(value, loaded):
-                found[f"{module.name}.{name}"] = value
+    for package in (experiments, figures):
+        for module in pkgutil.iter_modules(package.__path__):
+            loaded = importlib.import_module(f"{package.__name__}.{module.name}")
+            for name, value in vars(loaded).items():
+                if _is_experiment(value, loaded):
+                    found[f"{module.name}.{name}"] = value
     return found
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 from html.parser import HTMLParser
 from importlib.util import module_from_spec, spec_from_file_location
@@ -111,6 +112,14 @@ def trained(tmp_path_factory, unchecked):
 def run(trained):
     """A copy of that run."""
     return Path(shutil.copytree(trained[0], "run"))
+
+
+def test_a_reader_that_leaves_is_no_failure():
+    words = [sys.executable, "-m", "plastica", "list"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout and run.stderr
+        run.stdout.close()
+        assert run.stderr.read() == b"" and run.wait() == 141
 
 
 def test_a_table_too_wide_for_the_screen_has_a_row_for_each_column(run, monkeypatch):

@@ -16,6 +16,7 @@ from plastica.errors import Refusal
 from plastica.exhibits import Driving, Foretelling
 from plastica.exhibits.driving import Wanderer, animated
 from plastica.experiments import methods, plastic_rnn
+from plastica.figures import plastic_rnn as figures
 from plastica.learner import flatten
 from plastica.lifetime import check
 from plastica.rules import PlasticMLP, PlasticRNN
@@ -157,20 +158,20 @@ def record(method, curve, **arguments):
 
 def test_tables_summarise_the_three_best_of_the_last_ten():
     curve = [[0, 0.0]] + [[100 * i, 1.0 + i / 10] for i in range(1, 11)]
-    assert plastic_rnn.meta_test(record("rnn", curve)) == pytest.approx(1.2)
+    assert figures.meta_test(record("rnn", curve)) == pytest.approx(1.2)
     records = [
         record(method, curve, dimensions=1, shots=K, horizon=2 * K)
         for method in ("eprnn", "rnn")
         for K in (10, 25)
     ]
-    for figure in (plastic_rnn.table2, plastic_rnn.figure4, plastic_rnn.figure5):
+    for figure in (figures.table2, figures.figure4, figures.figure5):
         table, _ = figure().draw(records)
         assert len(table.rows) == 2
-    table, _ = plastic_rnn.table2().draw(records)
+    table, _ = figures.table2().draw(records)
     assert dict(table.rows)["rnn"] == ("-1.200 (1)",) * 2  # one run shows no spread
     worse = [[at, loss + 0.2] for at, loss in curve]
     records.append(record("rnn", worse, dimensions=1, shots=10, horizon=20))
-    table, _ = plastic_rnn.table2().draw(records)
+    table, _ = figures.table2().draw(records)
     assert dict(table.rows)["rnn"] == ("-1.300 ± 0.100 (2)", "-1.200 (1)")
 
 
@@ -184,10 +185,10 @@ def test_figures_draw_maps_and_tracks_from_what_a_record_tells():
     records = [record("eprnn", [[0, 1.0]], noise=noise) for noise in (0.2, 0.01)]
     for each in records:
         each["scores"]["details"] = told
-    (panel,) = plastic_rnn.figure9().draw(records)[1]
+    (panel,) = figures.figure9().draw(records)[1]
     places = [panel.html.index(f"noise {noise}") for noise in (0.01, 0.2)]
     assert places == sorted(places) and "random controller" in panel.html
-    titles = [panel.title for panel in plastic_rnn.figure5().draw(records[:1])[1]]
+    titles = [panel.title for panel in figures.figure5().draw(records[:1])[1]]
     assert titles == [
         "eprnn, noise 0.2: Where plastic weights go",
         "eprnn, noise 0.2: Where activations go",
@@ -197,7 +198,7 @@ def test_figures_draw_maps_and_tracks_from_what_a_record_tells():
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_figures_ask_for_experiments_that_there_are(scale):
     for name in ("table2", "table3", "searches", *map("figure{}".format, (4, 5, 8, 9))):
-        sweep = getattr(plastic_rnn, name)(scale=scale)
+        sweep = getattr(figures, name)(scale=scale)
         assert len({run.name for run in sweep.runs}) == len(sweep.runs)
         for run in sweep.runs[:: max(len(sweep.runs) // 3, 1)]:
             getattr(plastic_rnn, run.experiment.split(".")[1])(**run.arguments)

@@ -8,15 +8,14 @@ import pytest
 
 from plastica.baselines import Recurrent
 from plastica.errors import Refusal
-from plastica.experiments.learning_to_remember import (
-    Past,
+from plastica.experiments.learning_to_remember import Past, remember
+from plastica.experiments.meet import meet
+from plastica.figures.learning_to_remember import (
     figure1_delays,
     figure1_grid,
     ingredients,
     neurons,
-    remember,
 )
-from plastica.experiments.meet import meet
 from plastica.run import resume, train
 from plastica.store import write_json
 from plastica.sweep import record

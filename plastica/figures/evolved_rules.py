@@ -1,0 +1,258 @@
+"""The figures of paper 000, evolved update rules for sequences."""
+
+from dataclasses import replace
+from functools import partial
+
+from plastica.experiments import knobs
+from plastica.figures.drawing import (
+    Scale,
+    best_seeds,
+    curves,
+    dots,
+    drawn,
+    heat,
+    transfer,
+)
+from plastica.sweep import Planned, Sweep, grid
+
+MEMORY = "nats per symbol, second reading of unseen passages"
+PREDICTION = "bits per symbol, unseen passages"
+MEMORIES = {  # hidden neurons and generations, by the length of the passage
+    "laptop": {
+        30: ((10, 30), 6_000),
+        100: ((10, 40), 4_000),
+        300: ((30, 100), 1_500),
+    },
+    "paper": {t: ((10, 40, 100, 300, 1_000), 10_000) for t in (30, 100, 300, 1_000)},
+}
+FROM = 100, 40  # length and hidden neurons of what shorter passages begin from
+MODELS = {
+    "laptop": {300: ((30, 100), 1_500), 2_000: ((30, 100), 1_000)},
+    "paper": {t: ((40, 100, 300, 1_000), 10_000) for t in (2_000, 10_000, 100_000)},
+}
+ENGLISH = {"text": ["wizard-of-oz"], "also": ["alice-de"]}  # also read in German
+WEIGHT_STATE = {"hebb": 1, "pmlp": 2, "lstm": 2}  # n_w: the least that each can have
+
+
+def figure2_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R1: memory improves with hidden size; n >= T/3 memorises T almost perfectly.
+
+    The shortest passages also from what was found on longer ones: searched on alone,
+    they end in a local optimum (sigma tells the two apart).
+    """
+    names = "length", "sigma", "hidden"
+    x, line = {"laptop": ("hidden", "length"), "paper": ("length", "hidden")}[scale]
+    picture = partial(best_seeds, x=x, lines=(line, "sigma"), y=MEMORY)
+    runs = _by_length("memorise", MEMORIES[scale], seeds)
+    longer = [r for r in runs if (r.arguments["length"], r.arguments["hidden"]) == FROM]
+    shortest = {30: (MEMORIES[scale][30][0], 1_500)}
+    again = (
+        replace(run, start=start)
+        for start in longer
+        for run in _by_length("memorise", shortest, seeds, {"sigma": [0.01]})
+        if run.arguments["seed"] == start.arguments["seed"]
+    )
+    return Sweep((*runs, *again), drawn(MEMORY, *names, picture=picture))
+
+
+def figure2_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 4) -> Sweep:
+    """R2: of all forms, PMLP neurons with Hebbian weights are best by far."""
+    length, hidden, generations = {
+        "laptop": (30, 10, 1_500),
+        "paper": (100, 160, 10_000),
+    }[scale]
+    runs = [
+        grid(
+            "evolved_rules.forms",
+            neuron=["pmlp", "lstm"],
+            synapse=[synapse],
+            weight_state=[state],
+            length=[length],
+            hidden=[hidden],
+            generations=[generations],
+            seed=range(seeds),
+        )
+        for synapse, state in WEIGHT_STATE.items()
+    ]
+    lines = "neuron", "synapse"
+    picture = partial(curves, lines=lines, y=MEMORY)
+    return Sweep(sum(runs, ()), drawn(MEMORY, *lines, picture=picture))
+
+
+def weight_inputs(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R2, 6.2: how a weight's network is fed, and whether it replaces the weight."""
+    length, hidden, generations = {
+        "laptop": (30, 10, 750),
+        "paper": (100, 160, 10_000),
+    }[scale]
+    runs = [
+        grid(
+            "evolved_rules.forms",
+            synapse=[synapse],
+            weight_state=[2],
+            fed=["side by side", "product", "both"],
+            replaces=replaces,
+            length=[length],
+            hidden=[hidden],
+            generations=[generations],
+            seed=range(seeds),
+        )
+        for synapse, replaces in (("pmlp", [False, True]), ("lstm", [True]))
+    ]
+    lines = "synapse", "fed", "replaces"
+    picture = partial(dots, names=lines, x=MEMORY)
+    return Sweep(sum(runs, ()), drawn(MEMORY, *lines, picture=picture))
+
+
+def plain_mlp(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R3: a plain MLP with tanh solves 100 symbols, not 300; with ReLU all fail."""
+    largest, neurons = _largest(scale), {"neuron": ["tanh", "relu"]}
+    lines = "experiment", "neuron"
+    picture = partial(best_seeds, x="length", lines=lines, y=MEMORY)
+    return Sweep(
+        _by_length("memorise", largest, seeds)
+        + _by_length("forms", largest, seeds, neurons),
+        drawn(MEMORY, "length", *lines, picture=picture),
+    )
+
+
+def figure3_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R4: meta-gradients solve only short sequences, evolution far longer ones."""
+    sizes = _largest(scale)
+    short = {10: sizes[30], 30: sizes[30], 100: sizes[100]}
+    lines = "experiment", "hidden"
+    picture = partial(best_seeds, x="length", lines=lines, y=MEMORY)
+    return Sweep(
+        _by_length("memorise", short, seeds) + _by_length("by_gradient", short, seeds),
+        drawn(MEMORY, "experiment", "length", "hidden", picture=picture),
+    )
+
+
+def figure3_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R5: an LSTM falls behind on long sequences; gradients find it before NES does."""
+    sizes = _largest(scale)
+    searches = {"search": ["gradient", "snes"]}
+    lines = "experiment", "search", "hidden"
+    picture = partial(best_seeds, x="length", lines=lines, y=MEMORY)
+    return Sweep(
+        _by_length("memorise", sizes, seeds)
+        + _by_length("memorise_lstm", sizes, seeds, searches),
+        drawn(MEMORY, *lines, "length", picture=picture),
+    )
+
+
+def figure4_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R6: prediction improves with length, and in long texts with hidden size."""
+    picture = partial(best_seeds, x="length", lines=["hidden"], y=PREDICTION)
+    runs = _by_length("predict", MODELS[scale], seeds, _text(scale))
+    return Sweep(runs, drawn(PREDICTION, "length", "hidden", picture=picture))
+
+
+def figure7(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R6: the training curves of the language models of figure 4, left."""
+    lines = "length", "hidden"
+    picture = partial(curves, lines=lines, y="nats per symbol, held out")
+    runs = _by_length("predict", MODELS[scale], seeds, _text(scale))
+    return Sweep(runs, drawn(PREDICTION, *lines, picture=picture))
+
+
+def figure4_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R7: a rule evolved on English reads German as one evolved on German does."""
+    memory, model = {
+        "laptop": ({100: ((30,), 4_000)}, {2_000: ((30,), 1_000)}),
+        "paper": ({300: ((200,), 10_000)}, {10_000: ((300,), 10_000)}),
+    }[scale]
+    runs = [
+        _by_length(experiment, sizes, seeds, text)
+        for experiment, sizes in (("memorise", memory), ("predict", model))
+        for text in (ENGLISH, {"text": ["alice-de"]})
+    ]
+    return Sweep(sum(runs, ()), transfer("alice-de"))
+
+
+def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R8: states of 10 and updates of 14 are best with 100 members; 300 gain more."""
+    length, hidden, generations = {
+        "laptop": (60, 20, 1_500),
+        "paper": (300, 100, 10_000),
+    }[scale]
+    runs = grid(
+        "evolved_rules.memorise",
+        length=[length],
+        hidden=[hidden],
+        population=[100, 300],
+        state=[4, 10, 16],
+        update_hidden=[6, 14, 30],
+        generations=[generations],
+        seed=range(seeds),
+    )
+    names = "population", "state", "update_hidden"
+    picture = partial(
+        heat, x="update_hidden", y="state", panels="population", unit=MEMORY
+    )
+    return Sweep(runs, drawn(MEMORY, *names, picture=picture))
+
+
+def figure6(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R9: rates of 1.0 for the mean and 0.1 for the deviation are most robust."""
+    length, hidden, generations = {
+        "laptop": (60, 20, 3_000),
+        "paper": (300, 100, 2_000),
+    }[scale]
+    runs = grid(
+        "evolved_rules.memorise",
+        length=[length],
+        hidden=[hidden],
+        rate_mean=[0.3, 1.0, 3.0],
+        rate_sigma=[0.03, 0.1, 0.3],
+        generations=[generations],
+        seed=range(seeds),
+    )
+    names = "rate_mean", "rate_sigma"
+    picture = partial(heat, x="rate_mean", y="rate_sigma", panels="length", unit=MEMORY)
+    return Sweep(runs, drawn(MEMORY, *names, picture=picture))
+
+
+def ingredients(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+    """R10: what transposed weights, four components and the read-out are worth."""
+    sizes = {
+        "laptop": {100: ((30,), 2_500)},
+        "paper": {300: ((100,), 10_000)},
+    }[scale]
+    without: tuple[dict, ...] = (
+        {},
+        {"transposed": [False]},
+        {"one_component": [True]},
+        {"readout": ["softmax"]},
+    )
+    runs = [_by_length("forms", sizes, seeds, choice) for choice in without]
+    names = "transposed", "one_component", "readout"
+    picture = partial(dots, names=names, x=MEMORY)
+    return Sweep(sum(runs, ()), drawn(MEMORY, *names, picture=picture))
+
+
+def _by_length(
+    experiment: str, sizes: dict, seeds: int, choices: dict | None = None
+) -> tuple[Planned, ...]:
+    """Runs at some lengths, each with its sizes of network and its generations."""
+    runs = [
+        grid(
+            f"evolved_rules.{experiment}",
+            length=[length],
+            hidden=hidden,
+            **choices or {},
+            generations=[generations],
+            seed=range(seeds),
+        )
+        for length, (hidden, generations) in sizes.items()
+    ]
+    return sum(runs, ())
+
+
+def _largest(scale: str) -> dict:
+    """The lengths of figure 2, left, each with its largest network only."""
+    return {t: (sizes[-1:], number) for t, (sizes, number) in MEMORIES[scale].items()}
+
+
+def _text(scale: str) -> dict:
+    return {"laptop": ENGLISH, "paper": {"text": ["enwik8"]}}[scale]

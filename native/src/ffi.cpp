@@ -1,4 +1,5 @@
 // The one call that XLA makes.
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,18 +19,28 @@ plastica::Cell cell_of(std::string_view name) {
   if (name == "pmlp") return plastica::Cell::pmlp;
   if (name == "tanh") return plastica::Cell::tanh;
   if (name == "relu") return plastica::Cell::relu;
+  if (name == "lstm") return plastica::Cell::lstm;
   throw std::invalid_argument("no update is called " + std::string(name));
 }
 
 ffi::Error lives(ffi::Buffer<ffi::F32> thetas, ffi::Buffer<ffi::S32> symbols,
                  ffi::RemainingArgs edges, ffi::ResultBuffer<ffi::F32> losses,
                  Sizes sizes, Sizes pairs, Sizes hidden, int64_t state,
-                 std::string_view cell, bool softmax, int64_t readings,
+                 std::string_view cell, std::string_view synapse, Sizes components,
+                 int64_t weight_state, int64_t weight_hidden, bool pair, bool product,
+                 bool replaces, bool transposed, bool softmax, int64_t readings,
                  int64_t threads) {
   try {
     plastica::Shape shape{list(sizes), list(pairs), list(hidden), state,
                           softmax ? plastica::Readout::softmax : plastica::Readout::relu,
                           cell_of(cell)};
+    if (synapse != "hebb")
+      shape.synapse = {false, cell_of(synapse), weight_state, weight_hidden,
+                       pair,  product,          replaces};
+    shape.transposed = transposed;
+    if (components.size() != 4)
+      throw std::invalid_argument("a state has four purposes");
+    std::copy(components.begin(), components.end(), shape.components);
     std::vector<const float*> weights;
     for (size_t e = 0; e < edges.size() && 2 * e + 1 < pairs.size(); ++e) {
       auto w = edges.get<ffi::Buffer<ffi::F32>>(e);
@@ -82,6 +93,14 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(plastica_lives, lives,
                                   .Attr<Sizes>("hidden")
                                   .Attr<int64_t>("state")
                                   .Attr<std::string_view>("cell")
+                                  .Attr<std::string_view>("synapse")
+                                  .Attr<Sizes>("components")
+                                  .Attr<int64_t>("weight_state")
+                                  .Attr<int64_t>("weight_hidden")
+                                  .Attr<bool>("pair")
+                                  .Attr<bool>("product")
+                                  .Attr<bool>("replaces")
+                                  .Attr<bool>("transposed")
                                   .Attr<bool>("softmax")
                                   .Attr<int64_t>("readings")
                                   .Attr<int64_t>("threads"));

@@ -5,6 +5,8 @@
 // neuron hears into the neuron's new state. The Hebbian update (Eq. 4) waits: whenever
 // the transposed weights are read, both ends still have the states of the last update,
 // so that pass first adds  h_post[:, 3] (x) h_pre[:, 2]  and nothing is passed twice.
+// Where nothing reads them so, and where weights are renewed otherwise, `renew` does it
+// as soon as the post-synaptic layer has its new state.
 //
 // Nothing of the standard library is instantiated here: code compiled for one
 // instruction set must not be linked into another's path.
@@ -167,36 +169,47 @@ Reading reading(const Plan& plan, const Episode& episode, const Layer& layer,
   p.u = space + edge.u;
   p.v = space + edge.v;
   if (read.forward >= 0 && !read.one_hot) {
-    (edge.by_pre ? p.y : p.x) = spoken + FORWARD * source.padded;
+    (edge.by_pre ? p.y : p.x) = spoken + plan.components[FORWARD] * source.padded;
     (edge.by_pre ? p.along : p.across) = heard + read.forward * layer.padded;
   }
   if (read.transposed >= 0) {
-    (edge.by_pre ? p.x : p.y) = spoken + TRANSPOSED * source.padded;
+    (edge.by_pre ? p.x : p.y) = spoken + plan.components[TRANSPOSED] * source.padded;
     (edge.by_pre ? p.across : p.along) = heard + read.transposed * layer.padded;
   }
   return p;
+}
+
+// The two ends of an edge as the weights see them: rows u, columns v.
+struct Ends {
+  int64_t rows, columns;
+  const float *u, *v;
+};
+
+Ends ends(const Plan& plan, const Edge& edge, const float* space) {
+  const Layer &post = plan.layers[edge.post], &pre = plan.layers[edge.pre];
+  const float* h_post = space + post.heard + plan.components[POST] * post.padded;
+  const float* h_pre = space + pre.heard + plan.components[PRE] * pre.padded;
+  if (edge.by_pre) return {pre.neurons, post.neurons, h_pre, h_post};
+  return {post.neurons, pre.neurons, h_post, h_pre};
 }
 
 // What every member of a group hears on one edge. `count` outer products wait.
 void listen(const Plan& plan, const Episode& episode, const Layer& layer,
             const Read& what, const Group& group, int64_t shown, int64_t& count) {
   const Edge& edge = plan.edges[what.edge];
-  const Layer &post = plan.layers[edge.post], &pre = plan.layers[edge.pre];
-  const bool renews = what.transposed >= 0;
+  const bool renews = plan.waits && what.transposed >= 0;
   Reading p[TOGETHER];
   for (int64_t g = 0; g < group.members; ++g) {
     float* space = group.space[g];
     p[g] = reading(plan, episode, layer, what, space);
     if (!renews) continue;                 // the last Hebbian update, Eq. (4):
-    const float* h_post = space + post.heard + POST * post.padded;
-    const float* h_pre = space + pre.heard + PRE * pre.padded;
-    const float *u = edge.by_pre ? h_pre : h_post, *v = edge.by_pre ? h_post : h_pre;
+    const Ends at_ends = ends(plan, edge, space);
     if (edge.shared) {
-      memcpy(space + edge.u + count * edge.tall, u, sizeof(float) * edge.tall);
-      memcpy(space + edge.v + count * edge.stride, v, sizeof(float) * edge.stride);
+      memcpy(space + edge.u + count * edge.tall, at_ends.u, sizeof(float) * edge.tall);
+      memcpy(space + edge.v + count * edge.stride, at_ends.v, sizeof(float) * edge.stride);
     } else {
-      p[g].u = u;
-      p[g].v = v;
+      p[g].u = at_ends.u;
+      p[g].v = at_ends.v;
     }
   }
   if (renews && edge.shared) ++count;
@@ -218,17 +231,33 @@ constexpr int at_once(Cell cell) {
   return (W == 16 ? 7 : 4) * (cell == Cell::pmlp ? 1 : 2);
 }
 
-// Theta of one layer (an MLP's W1 W2 b2 go by the names M2 M3 b3) rearranged for
-// `update`: what hidden units read, scaled for `gated` or `tanh` and, group by group, in
-// the order of reading; then M3; then what is added last, c = M3 b1 + b3 or b2.
-void prepare(const Plan& plan, const Layer& layer, const float* theta, float* out) {
-  const bool pmlp = plan.cell == Cell::pmlp;
-  const float scale = plan.cell == Cell::relu ? 1 : 2 * LOG2E;
-  const int64_t H = layer.hidden, I = layer.inputs, n_a = plan.state;
+// Theta of an LSTM rearranged: unit by unit four gates' biases, then their weights to
+// the hidden state and to what comes beside the state, scaled for `sigmoid` and `tanh`.
+void prepare_lstm(const Update& update, const float* theta, float* out) {
+  const int64_t units = update.state / 2, X = update.inputs - update.state;
+  const float *W_x = theta, *W_h = W_x + 4 * units * X, *b = W_h + 4 * units * units;
+  const float scale[4] = {-LOG2E, -LOG2E, -LOG2E, 2 * LOG2E};
+  for (int64_t q = 0; q < units; ++q) {
+    for (int g = 0; g < 4; ++g) *out++ = scale[g] * b[g * units + q];
+    for (int64_t i = 0; i < units; ++i)
+      for (int g = 0; g < 4; ++g) *out++ = scale[g] * W_h[(g * units + q) * units + i];
+    for (int64_t i = 0; i < X; ++i)
+      for (int g = 0; g < 4; ++g) *out++ = scale[g] * W_x[(g * units + q) * X + i];
+  }
+}
+
+// Theta of another update (an MLP's W1 W2 b2 go by the names M2 M3 b3) rearranged: what
+// hidden units read, scaled for `gated` or `tanh` and, group by group, in the order of
+// reading; then M3; then what is added last, c = M3 b1 + b3 or b2.
+void prepare(Cell cell, const Update& update, const float* theta, float* out) {
+  if (cell == Cell::lstm) return prepare_lstm(update, theta, out);
+  const bool pmlp = cell == Cell::pmlp;
+  const float scale = cell == Cell::relu ? 1 : 2 * LOG2E;
+  const int64_t H = update.hidden, I = update.inputs, n_a = update.state;
   const float *M1 = theta, *M2 = pmlp ? M1 + H * I : theta, *b1 = M2 + H * I,
               *M3 = b1 + H, *b3 = M3 + n_a * H;
-  for (int64_t h0 = 0; h0 < H; h0 += at_once(plan.cell)) {
-    const int64_t end = h0 + at_once(plan.cell), h1 = end < H ? end : H;
+  for (int64_t h0 = 0; h0 < H; h0 += at_once(cell)) {
+    const int64_t end = h0 + at_once(cell), h1 = end < H ? end : H;
     for (int64_t h = h0; !pmlp && h < h1; ++h) *out++ = scale * b1[h];
     for (int64_t i = 0; i < I; ++i) {
       for (int64_t h = h0; pmlp && h < h1; ++h) *out++ = -LOG2E * M1[h * I + i];
@@ -295,39 +324,103 @@ inline void state(const vf* product, int64_t hidden, const float* M3, const floa
   }
 }
 
-// The update of W neurons, across lanes; `alive` keeps the padding zero.
-template <Cell C>
-inline void update(const Layer& layer, int64_t n_a, const float* M, float* a, vi alive) {
-  constexpr int MOST = at_once(C);
-  const int64_t H = layer.hidden, I = layer.inputs, N = layer.padded;
-  vf product[MOST_HIDDEN];
-  int64_t h = 0;
-  for (; h + MOST <= H; h += MOST) M = hidden<C, MOST>(a, I, N, M, product + h);
-  const float *M3 = rest<C, MOST - 1>(H - h, a, I, N, M, product + h), *c = M3 + n_a * H;
-  int64_t k = 0;
-  for (; k + 6 <= n_a; k += 6) state<6>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
-  for (; k + 2 <= n_a; k += 2) state<2>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
-  for (; k < n_a; ++k) state<1>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
-}
-
-template <Cell C>
-void update(const Layer& layer, int64_t n_a, float* space) {
-  const float* theta = space + layer.update;
-  float* heard = space + layer.heard;
-  int64_t n = 0;
-  for (; n + W <= layer.neurons; n += W) update<C>(layer, n_a, theta, heard + n, ~vi{});
-  if (n == layer.neurons) return;
-  vi alive{};
-  for (int i = 0; n + i < layer.neurons; ++i) alive[i] = -1;
-  update<C>(layer, n_a, theta, heard + n, alive);
-}
-
-void update(const Plan& plan, const Layer& layer, float* space) {
-  switch (plan.cell) {
-    case Cell::pmlp: return update<Cell::pmlp>(layer, plan.state, space);
-    case Cell::tanh: return update<Cell::tanh>(layer, plan.state, space);
-    case Cell::relu: return update<Cell::relu>(layer, plan.state, space);
+// The hidden state and cell of W LSTMs, halves of their state (section 5).
+inline void lstm(const Update& net, const float* M, float* a, int64_t stride, vi alive) {
+  const int64_t units = net.state / 2;
+  vf next[MOST_STATE];
+  for (int64_t q = 0; q < units; ++q) {
+    vf gate[4];
+    for (int g = 0; g < 4; ++g) gate[g] = all(*M++);
+    for (int64_t i = 0; i < net.inputs; ++i) {
+      if (units <= i && i < net.state) continue;  // cells are not seen
+      const vf heard = at(a + i * stride);
+#pragma GCC unroll 4
+      for (int g = 0; g < 4; ++g) gate[g] += heard * *M++;
+    }
+    const vf c = sigmoid(gate[1]) * at(a + (units + q) * stride) + gated(gate[0], gate[3]);
+    next[q] = gated(gate[2], c * (2 * LOG2E));
+    next[units + q] = c;
   }
+  for (int64_t k = 0; k < net.state; ++k) {
+    const vi kept = reinterpret_cast<const vi&>(next[k]) & alive;
+    at(a + k * stride) = reinterpret_cast<const vf&>(kept);
+  }
+}
+
+// The update of W neurons or weights, across lanes, whose inputs are rows of `a`, their
+// state first; `alive` keeps the padding zero.
+template <Cell C>
+inline void update(const Update& net, const float* M, float* a, int64_t N, vi alive) {
+  if constexpr (C == Cell::lstm) return lstm(net, M, a, N, alive);
+  else {
+    constexpr int MOST = at_once(C);
+    const int64_t H = net.hidden, I = net.inputs, n = net.state;
+    vf product[MOST_HIDDEN];
+    int64_t h = 0;
+    for (; h + MOST <= H; h += MOST) M = hidden<C, MOST>(a, I, N, M, product + h);
+    const float *M3 = rest<C, MOST - 1>(H - h, a, I, N, M, product + h), *c = M3 + n * H;
+    int64_t k = 0;
+    for (; k + 6 <= n; k += 6) state<6>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
+    for (; k + 2 <= n; k += 2) state<2>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
+    for (; k < n; ++k) state<1>(product, H, M3 + k * H, c + k, a + k * N, N, alive);
+  }
+}
+
+// Lanes that are not padding, of `left` numbers.
+inline vi lanes(int64_t left) {
+  if (left >= W) return ~vi{};
+  vi alive{};
+  for (int i = 0; i < left; ++i) alive[i] = -1;
+  return alive;
+}
+
+template <Cell C>
+void update(const Layer& layer, float* space) {
+  const float* theta = space + layer.update.place;
+  float* heard = space + layer.heard;
+  for (int64_t n = 0; n < layer.neurons; n += W)
+    update<C>(layer.update, theta, heard + n, layer.padded, lanes(layer.neurons - n));
+}
+
+void update(Cell cell, const Layer& layer, float* space) {
+  switch (cell) {
+    case Cell::pmlp: return update<Cell::pmlp>(layer, space);
+    case Cell::tanh: return update<Cell::tanh>(layer, space);
+    case Cell::relu: return update<Cell::relu>(layer, space);
+    case Cell::lstm: return update<Cell::lstm>(layer, space);
+  }
+}
+
+// Weights by their own networks, W at a time (6.2).
+template <Cell C>
+void renew(const Synapse& synapse, const Edge& edge, const Ends& ends, float* space) {
+  const int64_t n_w = synapse.state, matrix = edge.rows * edge.stride;
+  const float* theta = space + edge.update.place;
+  vf a[MOST_STATE + 3];
+  for (int64_t r = 0; r < ends.rows; ++r)
+    for (int64_t j = 0; j < ends.columns; j += W) {
+      float* w = space + edge.own + r * edge.stride + j;
+      const vf row = all(ends.u[r]), column = at(ends.v + j);
+      vf* fed = a + n_w;
+      for (int64_t k = 0; k < n_w; ++k) a[k] = at(w + k * matrix);
+      if (synapse.pair) *fed++ = edge.by_pre ? row : column;
+      if (synapse.pair) *fed++ = edge.by_pre ? column : row;
+      if (synapse.product) *fed++ = row * column;
+      update<C>(edge.update, theta, reinterpret_cast<float*>(a), W, lanes(ends.columns - j));
+      for (int64_t k = 0; k < n_w; ++k)
+        at(w + k * matrix) = synapse.replaces ? a[k] : at(w + k * matrix) + a[k];
+    }
+}
+
+// The weights of an edge, as soon as its post-synaptic layer has its new state.
+void renew(const Plan& plan, const Edge& edge, float* space) {
+  const Ends at_ends = ends(plan, edge, space);
+  const Synapse& synapse = plan.synapse;
+  if (synapse.hebb)                        // Eq. (4)
+    for (int64_t r = 0; r < at_ends.rows; ++r)
+      add<1>(space + edge.own + r * edge.stride, at_ends.u + r, at_ends.v, edge.stride);
+  else if (synapse.cell == Cell::lstm) renew<Cell::lstm>(synapse, edge, at_ends, space);
+  else renew<Cell::pmlp>(synapse, edge, at_ends, space);
 }
 
 // Minus the logarithm of p = norm(relu(out) + 0.001), or of softmax(out), at `symbol`.
@@ -347,20 +440,29 @@ float surprisal(const Plan& plan, const float* out, int64_t n, int64_t symbol) {
   return logf(sum(total) + rest) - (out[symbol] - top);
 }
 
-void show(const Layer& layer, float* space, int64_t symbol) {
-  float* row = space + layer.heard + FORWARD * layer.padded;
+void show(const Plan& plan, const Layer& layer, float* space, int64_t symbol) {
+  float* row = space + layer.heard + plan.components[FORWARD] * layer.padded;
   memset(row, 0, sizeof(float) * layer.padded);
   if (symbol >= 0) row[symbol] = 1.0f;
 }
 
 void born(const Plan& plan, const Episode& episode, const float* theta, float* space) {
   memset(space, 0, sizeof(float) * plan.workspace);
-  for (const Edge& edge : plan.edges)
-    if (!edge.shared)
-      memcpy(space + edge.own, episode.start + edge.start,
-             sizeof(float) * edge.rows * edge.stride);
+  for (const Edge& edge : plan.edges) {
+    if (edge.shared) continue;
+    const int64_t matrix = edge.rows * edge.stride;
+    const size_t bytes = sizeof(float) * matrix;
+    float* own = space + edge.own;
+    memcpy(own, episode.start + edge.start, bytes);
+    if (plan.synapse.hebb) continue;
+    if (plan.synapse.cell == Cell::lstm)   // an LSTM's cell begins with the number too
+      memcpy(own + plan.synapse.state / 2 * matrix, episode.start + edge.start, bytes);
+    prepare(plan.synapse.cell, edge.update, theta + edge.update.theta,
+            space + edge.update.place);
+  }
   for (const Layer& layer : plan.layers)
-    prepare(plan, layer, theta + layer.theta, space + layer.update);
+    prepare(plan.cell, layer.update, theta + layer.update.theta,
+            space + layer.update.place);
 }
 
 bool finite(float x) { return fabsf(x) < INFINITY; }
@@ -375,13 +477,19 @@ void lives(const Plan& plan, const Episode& episode, const Group& group) {
   int64_t shown = -1, alive = group.members;
   for (int64_t t = 0; t < episode.ticks(); ++t) {
     for (int64_t g = 0; g < group.members; ++g) {
-      show(first, group.space[g], shown);
-      show(last, group.space[g], shown);
+      show(plan, first, group.space[g], shown);
+      show(plan, last, group.space[g], shown);
     }
-    for (const Layer& layer : plan.layers) {
+    for (size_t l = 0; l < plan.layers.size(); ++l) {
+      const Layer& layer = plan.layers[l];
       for (const Read& read : layer.reads)
         listen(plan, episode, layer, read, group, shown, waits[read.edge]);
-      for (int64_t g = 0; g < group.members; ++g) update(plan, layer, group.space[g]);
+      for (int64_t g = 0; g < group.members; ++g) {
+        update(plan.cell, layer, group.space[g]);
+        for (const Edge& edge : plan.edges)
+          if (!plan.waits && edge.post == static_cast<int>(l))
+            renew(plan, edge, group.space[g]);
+      }
     }
     shown = episode.symbols[t % episode.length];
     for (int64_t g = 0; g < group.members; ++g) {

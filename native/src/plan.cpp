@@ -16,20 +16,42 @@ constexpr int64_t WORTH_SHARING = 512 << 10;  // bytes: about a second cache
 
 }  // namespace
 
+int64_t Plan::take(int64_t floats) {
+  const int64_t offset = workspace;
+  workspace += padded(floats, 16);
+  return offset;
+}
+
+Update Plan::network(Cell cell, int64_t inputs, int64_t hidden, int64_t state) {
+  require(hidden > 0, "sizes are positive");
+  require(hidden <= MOST_HIDDEN, "an update network has at most 256 hidden units");
+  require(0 < state && state <= MOST_STATE, "a state has 1 to 64 numbers");
+  require(cell != Cell::lstm || state % 2 == 0, "an LSTM halves its state");
+  const int64_t matrices = cell == Cell::pmlp ? 2 : 1;  // that a hidden unit reads
+  const int64_t size = cell == Cell::lstm
+                           ? 2 * state * (inputs - state / 2 + 1)
+                           : hidden * (matrices * inputs + 1 + state) + state;
+  const Update update{inputs, hidden, state, take(size), theta};
+  theta += size;
+  return update;
+}
+
 Plan::Plan(const Shape& shape, int64_t ticks, int64_t width)
     : state(shape.state), theta(0), workspace(0), start(0), width(width), together(1),
-      readout(shape.readout), cell(shape.cell) {
+      readout(shape.readout), cell(shape.cell), synapse(shape.synapse) {
   const int depth = static_cast<int>(shape.sizes.size());
   require(depth > 0, "a network has at least one layer");
   require(shape.hidden.size() == shape.sizes.size(), "one hidden size per layer");
   require(shape.edges.size() % 2 == 0, "edges are pairs (post, pre)");
   require(shape.edges.size() / 2 <= MOST_EDGES, "a network has at most 256 edges");
   require(state >= 4, "a neuron's state has at least 4 components");
-  auto take = [this](int64_t floats) {
-    const int64_t offset = workspace;
-    workspace += padded(floats, 16);
-    return offset;
-  };
+  for (int64_t c = 0; c < 4; ++c) {
+    components[c] = shape.components[c];
+    require(0 <= components[c] && components[c] < state, "components are of the state");
+  }
+  // component 0 is lost when a symbol is shown
+  waits = synapse.hebb && shape.transposed && components[2] != components[0] &&
+          components[3] != components[0];
   for (size_t e = 0; e < shape.edges.size(); e += 2) {
     const int64_t post = shape.edges[e], pre = shape.edges[e + 1];
     require(0 <= post && post < depth && 0 <= pre && pre < depth, "an edge's layers");
@@ -43,7 +65,8 @@ Plan::Plan(const Shape& shape, int64_t ticks, int64_t width)
     edge.stride = padded(std::max(n_post, n_pre), width);
     const int64_t size = edge.rows * edge.stride;
     const int64_t bytes = size * sizeof(float);
-    edge.shared = bytes > WORTH_SHARING && ticks * (edge.rows + edge.stride) <= size;
+    edge.shared = waits && bytes > WORTH_SHARING &&
+                  ticks * (edge.rows + edge.stride) <= size;
     edge.start = start;
     start += padded(size, 16);
     if (edge.shared) {
@@ -51,16 +74,14 @@ Plan::Plan(const Shape& shape, int64_t ticks, int64_t width)
       edge.u = take(ticks * edge.tall);
       edge.v = take(ticks * edge.stride);
     } else {
-      edge.own = take(size);
+      edge.own = take(size * synapse.state);
     }
     edges.push_back(edge);
   }
   for (int l = 0; l < depth; ++l) {
     Layer layer{};
     layer.neurons = shape.sizes[l];
-    layer.hidden = shape.hidden[l];
-    require(layer.neurons > 0 && layer.hidden > 0, "sizes are positive");
-    require(layer.hidden <= MOST_HIDDEN, "an update network has at most 256 hidden units");
+    require(layer.neurons > 0, "sizes are positive");
     layer.padded = padded(layer.neurons, width);
     int row = static_cast<int>(state);
     for (int k = 0; k < depth; ++k) {       // the order in which a neuron hears
@@ -70,7 +91,7 @@ Plan::Plan(const Shape& shape, int64_t ticks, int64_t width)
         const bool shown = k >= l && (k == depth - 1 || k == 0);
         layer.reads.push_back({static_cast<int>(e), k, forward, -1, shown});
       }
-      for (size_t e = 0; e < edges.size(); ++e) {
+      for (size_t e = 0; shape.transposed && e < edges.size(); ++e) {
         if (edges[e].pre != l || edges[e].post != k) continue;
         if (k == l)                         // both products in one pass
           layer.reads.back().transposed = row++;
@@ -78,15 +99,15 @@ Plan::Plan(const Shape& shape, int64_t ticks, int64_t width)
           layer.reads.push_back({static_cast<int>(e), k, -1, row++, false});
       }
     }
-    layer.inputs = row;
-    layer.heard = take(layer.inputs * layer.padded);
-    const int64_t matrices = cell == Cell::pmlp ? 2 : 1;  // that a hidden unit reads
-    const int64_t size = layer.hidden * (matrices * layer.inputs + 1 + state) + state;
-    layer.update = take(size);
-    layer.theta = theta;
-    theta += size;
+    layer.heard = take(row * layer.padded);
+    layer.update = network(cell, row, shape.hidden[l], state);
     layers.push_back(layer);
   }
+  if (synapse.hebb) return;
+  const int64_t fed = 2 * synapse.pair + synapse.product;
+  for (Edge& edge : edges)
+    edge.update =
+        network(synapse.cell, synapse.state + fed, synapse.hidden, synapse.state);
 }
 
 void Plan::lay(size_t e, const float* w, float* start) const {

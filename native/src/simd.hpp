@@ -93,8 +93,10 @@ inline vf tanh(vf y) {
   return b / (b + 2.0f);
 }
 
-// sigmoid(u) tanh(v), from x = -log2(e) u and y = 2 log2(e) v, with one division:
-// sigmoid(u) = 1 / (1 + 2^x).
+// sigmoid(u) = 1 / (1 + 2^x), from x = -log2(e) u.
+inline vf sigmoid(vf x) { return 1.0f / (exp2(clamp(x, -90.0f, 90.0f)) + 1.0f); }
+
+// sigmoid(u) tanh(v), from x = -log2(e) u and y = 2 log2(e) v, with one division.
 inline vf gated(vf x, vf y) {
   const vf a = exp2(clamp(x, -90.0f, 90.0f));
   const vf b = exp2_minus_1(clamp(y, -30.0f, 30.0f));

@@ -173,7 +173,7 @@ def figure4_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
 def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """R8: states of 10 and updates of 14 are best with 100 members; 300 gain more."""
     length, hidden, generations = {
-        "laptop": (60, 20, 1_500),
+        "laptop": (100, 30, 800),
         "paper": (300, 100, 10_000),
     }[scale]
     runs = grid(

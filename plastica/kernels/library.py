@@ -10,6 +10,7 @@ import jax
 from plastica.errors import Refusal
 
 TARGET = "plastica_lives"
+CALL = 2  # the arguments of a call, which a library that was built before may not take
 REMEDY = "`pip install ./native` builds it"
 
 
@@ -17,12 +18,15 @@ REMEDY = "`pip install ./native` builds it"
 def library() -> ctypes.CDLL | None:
     """The library, its calls known to XLA; None (said once) where it is not there."""
     try:
+        import plastica_native
         from plastica_native import LIBRARY
 
+        if getattr(plastica_native, "CALL", 1) != CALL:
+            raise ImportError("it was built for another version of plastica")
         loaded = ctypes.CDLL(str(LIBRARY))
     except (ImportError, OSError) as error:
         logging.getLogger("plastica").info(
-            "lives run on XLA: the native kernel is absent (%s); %s", error, REMEDY
+            "lives run on XLA: no native kernel that fits (%s); %s", error, REMEDY
         )
         return None
     capsule = jax.ffi.pycapsule(loaded[TARGET])

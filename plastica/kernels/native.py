@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.cells import MLP, PMLP
+from plastica.cells import LSTM, MLP, PMLP, SplitLSTM
 from plastica.kernels.library import TARGET, library, require_library
 from plastica.learner import AbstractLearner, names
 from plastica.lifetime import birth
@@ -21,32 +21,37 @@ from plastica.rules.pmlp_hebb import PMLPHebb
 from plastica.tasks.text import Text
 
 OF_MLP = ("W1", "b1", "W2", "b2")
-PARAMETERS = {  # of a layer, in the order of theta
+PARAMETERS = {  # of an update, in the order of theta
     "pmlp": ("M1", "M2", "b1", "M3", "b3"),
     "tanh": OF_MLP,
     "relu": OF_MLP,
+    "lstm": ("cell.W_x", "cell.W_h", "cell.b"),
 }
-PURPOSES = (0, 1, 2, 3)  # components sent forward and back, and factors of the update
-MOST_HIDDEN = 256
+MOST_HIDDEN, MOST_STATE = 256, 64
+ALIKE = "the native kernel knows layers, and weights, whose updates are all of one kind"
 
 
 def reason(learner: AbstractLearner, objective: AbstractObjective) -> str | None:
     """Why the kernel cannot live these lives; None if it can."""
     if type(learner) is not PMLPHebb:  # a derived one may learn otherwise
         return f"the native kernel lives PMLPHebb only, not {type(learner).__name__}"
-    cells = _cells(learner)
+    updates = {f"layers.{i}": cell for i, cell in enumerate(learner.layers)}
+    updates |= {
+        f"synapses.{i}.update": s.update for i, s in enumerate(learner.synapses)
+    }
     order = [
-        f"layers.{layer}.{name}"
-        for layer, cell in enumerate(cells)
-        for name in PARAMETERS.get(_kind(cell), ())
+        f"{where}.{name}"
+        for where, update in updates.items()
+        for name in PARAMETERS.get(_kind(update), ())
     ]
-    alike = len(cells) == len(learner.layers) and len({*map(_kind, cells)}) == 1
-    if not alike or names(learner) != order:
-        return "the native kernel knows updates that are all PMLPs, or MLPs of one f"
-    if learner.synapses or not learner.transposed or learner.components != PURPOSES:
-        return "the native kernel knows Hebbian weights, read both ways by Algorithm 1"
-    if max(cell.b1.shape[0] for cell in cells) > MOST_HIDDEN:
+    kinds = {_kind(cell) for cell in learner.layers}
+    of_weights = {(_kind(s.update), s.fed, s.replaces) for s in learner.synapses}
+    if len(kinds) != 1 or len(of_weights) > 1 or names(learner) != order:
+        return f"{ALIKE}: PMLPs, MLPs of one f, or LSTMs"
+    if max(map(_hidden, updates.values())) > MOST_HIDDEN:
         return f"the native kernel's updates have at most {MOST_HIDDEN} hidden units"
+    if max(update.outputs for update in updates.values()) > MOST_STATE:
+        return f"the native kernel's states have at most {MOST_STATE} numbers"
     if not isinstance(objective, Lifetime) or objective.judge != "value":
         return 'the native kernel returns `Lifetime` losses with judge="value" only'
     others = {type(task).__name__ for task in objective.tasks if type(task) is not Text}
@@ -105,19 +110,22 @@ def surprisals(
     """
     require_library()
     state, world = birth(learner, task, key)
-    network, cells = learner.network, _cells(learner)
+    network, cells = learner.network, learner.layers
     call = jax.ffi.ffi_call(
         TARGET, jax.ShapeDtypeStruct((len(thetas), task.ticks), jnp.float32)
     )
     return call(
         thetas,
         task.passage(world).astype(jnp.int32),
-        *state.w,
+        *(w[..., 0] if learner.synapses else w for w in state.w),
         sizes=np.array(network.sizes, np.int64),
         edges=np.array(network.edges, np.int64).reshape(-1),
-        hidden=np.array([cell.b1.shape[0] for cell in cells], np.int64),
+        hidden=np.array([_hidden(cell) for cell in cells], np.int64),
         state=np.int64(cells[0].outputs),
         cell=_kind(cells[0]),
+        components=np.array(learner.components, np.int64),
+        transposed=learner.transposed,
+        **_synapse(learner),
         softmax=learner.readout == "softmax",
         readings=np.int64(task.readings),
         threads=np.int64(threads or threads_per_device()),
@@ -129,13 +137,33 @@ def threads_per_device() -> int:
     return max(cores() // jax.local_device_count(), 1)
 
 
-def _cells(learner: PMLPHebb) -> list[PMLP | MLP]:
-    """The layers' updates, less those of a class that the kernel does not know."""
-    return [cell for cell in learner.layers if type(cell) is PMLP or type(cell) is MLP]
+def _synapse(learner: PMLPHebb) -> dict:
+    """What the kernel is told of how weights are renewed."""
+    hebb = {"synapse": "hebb", "pair": True, "product": False, "replaces": False}
+    hebb |= {"weight_state": np.int64(1), "weight_hidden": np.int64(1)}
+    for synapse in learner.synapses[:1]:
+        return {
+            "synapse": _kind(synapse.update),
+            "pair": synapse.fed != "product",
+            "product": synapse.fed != "side by side",
+            "replaces": synapse.replaces,
+            "weight_state": np.int64(synapse.state),
+            "weight_hidden": np.int64(_hidden(synapse.update)),
+        }
+    return hebb
 
 
-def _kind(cell: PMLP | MLP) -> str:
-    return cell.f if isinstance(cell, MLP) else "pmlp"
+def _kind(update) -> str:
+    """What the kernel calls an update; nothing it knows is of a derived class."""
+    if type(update) is SplitLSTM and type(update.cell) is LSTM:
+        return "lstm"
+    if type(update) is MLP:
+        return update.f
+    return "pmlp" if type(update) is PMLP else ""
+
+
+def _hidden(update) -> int:
+    return 1 if isinstance(update, SplitLSTM) else update.b1.shape[0]
 
 
 def _life(thetas, learner, task, key, threads):

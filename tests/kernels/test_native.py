@@ -40,12 +40,17 @@ MEMBERS = 12
 CHAOS = 1e-5  # an error in nats to which only a chaotic life grows rounding
 ROUNDING = 3e-7  # of one number of about 3, in float32
 ANY_EDGES = ((0, 2), (2, 0), (1, 0), (1, 1), (2, 2))  # the driver has stranger ones
+SMALL = Network.layered(9, 17, 9)
 LIVES = {
     "letters": (Network.layered(27, 20, 27), 100, "relu", 0.1),
     "any edges": (Network((9, 8, 9), ANY_EDGES), 100, "softmax", 0.05),
     "shared weights": (Network.layered(27, 400, 27), 20, "relu", 0.05),
-    "tanh": (Network.layered(9, 20, 9), 100, "softmax", 0.1, "tanh"),
-    "ReLU": (Network.layered(9, 17, 9), 100, "softmax", 0.07, "relu"),
+    "tanh": (Network.layered(9, 20, 9), 100, "softmax", 0.1, Forms("tanh")),
+    "ReLU": (Network.layered(9, 17, 9), 100, "softmax", 0.07, Forms("relu")),
+    "one component": (SMALL, 50, "relu", 0.1, Forms(one_component=True)),
+    "one way": (SMALL, 50, "relu", 0.1, Forms(transposed=False)),
+    "LSTMs": (SMALL, 50, "softmax", 0.1, Forms("lstm", "lstm", 2, fed="both")),
+    "PMLP weights": (SMALL, 50, "softmax", 0.1, Forms("pmlp", "pmlp", 2)),
 }
 MORE_LIVES = {
     "softmax": (Network.layered(27, 17, 27), 100, "softmax", 0.1),
@@ -55,19 +60,52 @@ MORE_LIVES = {
     "one layer": (Network((6,), ((0, 0),)), 100, "relu", 0.1),
     "no edges": (Network((5, 7, 5), ()), 100, "relu", 0.3),
     "bytes": (Network.layered(259, 9, 259), 20, "softmax", 0.05),
-    "tanh, any edges": (Network((9, 8, 9), ANY_EDGES), 100, "softmax", 0.1, "tanh"),
-    "tanh, hundred": (Network.layered(27, 100, 27), 100, "relu", 0.05, "tanh"),
-    "ReLU, shared weights": (Network.layered(27, 400, 27), 20, "softmax", 0.05, "relu"),
-    "ReLU, deep": (Network.layered(16, 15, 17, 16), 100, "softmax", 0.07, "relu"),
+    "tanh, any edges": (
+        Network((9, 8, 9), ANY_EDGES),
+        100,
+        "softmax",
+        0.1,
+        Forms("tanh"),
+    ),
+    "tanh, hundred": (Network.layered(27, 100, 27), 100, "relu", 0.05, Forms("tanh")),
+    "ReLU, shared weights": (
+        Network.layered(27, 400, 27),
+        20,
+        "softmax",
+        0.05,
+        Forms("relu"),
+    ),
+    "ReLU, deep": (
+        Network.layered(16, 15, 17, 16),
+        100,
+        "softmax",
+        0.07,
+        Forms("relu"),
+    ),
+    "one component, both": (
+        SMALL,
+        50,
+        "relu",
+        0.1,
+        Forms("lstm", "pmlp", 3, 5, "both", True, False, True),
+    ),
+    "LSTM neurons": (SMALL, 50, "softmax", 0.1, Forms("lstm")),
+    "product": (
+        Network((9, 8, 9), ANY_EDGES),
+        50,
+        "softmax",
+        0.1,
+        Forms("pmlp", "lstm", 4, fed="product"),
+    ),
 }
 slowly = [pytest.param(name, marks=pytest.mark.slow) for name in MORE_LIVES]
 
 
-def posed(network, length, readout, scale, neuron="pmlp", readings=2):
+def posed(network, length, readout, scale, forms=None, readings=2):
     """Thetas, a rule, its passage, a key, and lives of thetas on both engines."""
     symbols = network.sizes[0]
     text = np.random.default_rng(1).integers(0, symbols, 500)
-    rule = PMLPHebb.zeros(network, readout=readout, forms=Forms(neuron=neuron))
+    rule = PMLPHebb.zeros(network, readout=readout, forms=forms)
     vector, learner_of = flatten(rule)
     task = Text(jnp.asarray(text), symbols, length, readings)
     key = jax.random.key(7)
@@ -208,16 +246,18 @@ def test_says_why_it_does_not_fit():
     assert "judge" in kernels.reason(p.rule, Lifetime.of(p.task, judge="miss"))
     lstm = Recurrent.lstm(p.key, 27, 4, 27)
     assert "PMLPHebb" in kernels.reason(lstm, fits)
-    blind = dataclasses.replace(p.rule, transposed=False)
-    assert "both ways" in kernels.reason(blind, fits)
-    shared = dataclasses.replace(p.rule, components=(0, 0, 0, 0))
-    assert "both ways" in kernels.reason(shared, fits)
-    for name in ("tanh", "ReLU"):
+    for name in LIVES:
         assert kernels.reason(life(name).rule, fits) is None
     layers = life("tanh").rule.layers
     for odd in (life("ReLU").rule.layers[2], SplitLSTM.zeros(2, 6), p.rule.layers[2]):
         mixed = dataclasses.replace(life("tanh").rule, layers=(*layers[:2], odd))
-        assert "all PMLPs, or MLPs" in kernels.reason(mixed, fits)
+        assert "all of one kind" in kernels.reason(mixed, fits)
+    synapses = life("PMLP weights").rule.synapses
+    odd = dataclasses.replace(synapses[0], replaces=True)
+    mixed = dataclasses.replace(p.rule, synapses=(odd, *synapses[1:]))
+    assert "all of one kind" in kernels.reason(mixed, fits)
+    wide = PMLPHebb.zeros(p.rule.network, state=66)
+    assert "at most 64" in kernels.reason(wide, fits)
     half = jax.tree.map(lambda a: a.astype(jnp.bfloat16), p.rule)
     assert "float32" in kernels.reason(half, fits)
 

@@ -39,7 +39,7 @@ struct Reading {
 // One pass over R rows from r0 of the weights, which G members share (G = 1: own ones).
 // RENEW: first w += u (x) v, one outer product.
 template <int G, int R, bool RENEW, bool ACROSS, bool ALONG>
-__attribute__((always_inline)) inline void tile(const Reading* p, int64_t r0) {
+PLASTICA_INLINE void tile(const Reading* p, int64_t r0) {
   constexpr int Z = G == 1 && R > 4 ? 4 : 1;  // sums side by side: shorter chains
   const int64_t stride = p->stride;
   float* w = p->w + r0 * stride;           // all in locals: stores might alias *p
@@ -100,7 +100,7 @@ void read(const Reading* p) {
 
 // B rows times x.
 template <int B>
-inline void dots(const float* rows, const float* x, int64_t n, float* out) {
+PLASTICA_INLINE void dots(const float* rows, const float* x, int64_t n, float* out) {
   vf sum[B] = {};
   for (int64_t j = 0; j < n; j += W)
     for (int b = 0; b < B; ++b) sum[b] += at(rows + b * n + j) * at(x + j);
@@ -109,7 +109,7 @@ inline void dots(const float* rows, const float* x, int64_t n, float* out) {
 
 // to += sum_b factor[b] row[b], B rows.
 template <int B>
-inline void add(float* to, const float* factor, const float* rows, int64_t n) {
+PLASTICA_INLINE void add(float* to, const float* factor, const float* rows, int64_t n) {
   for (int64_t j = 0; j < n; j += W) {
     vf sum = at(to + j);
     for (int b = 0; b < B; ++b) sum += at(rows + b * n + j) * factor[b];
@@ -119,7 +119,7 @@ inline void add(float* to, const float* factor, const float* rows, int64_t n) {
 
 // B outer products from c on, read as they wait: across += u (v x), along += v (u y).
 template <int B>
-inline void waiting(const Reading& p, int64_t c) {
+PLASTICA_INLINE void waiting(const Reading& p, int64_t c) {
   const float *u = p.u + c * p.tall, *v = p.v + c * p.stride;
   float vx[B], uy[B];
   if (p.x) dots<B>(v, p.x, p.stride, vx);
@@ -275,8 +275,8 @@ void prepare(Cell cell, const Update& update, const float* theta, float* out) {
 
 // G hidden units of W neurons: gated(M1 a, M2 a), or f(W1 a + b1). Returns where M ends.
 template <Cell C, int G>
-inline const float* hidden(const float* a, int64_t inputs, int64_t stride, const float* M,
-                           vf* product) {
+PLASTICA_INLINE const float* hidden(const float* a, int64_t inputs, int64_t stride,
+                                    const float* M, vf* product) {
   constexpr int X = C == Cell::pmlp ? G : 0;
   vf x[G] = {}, y[G] = {};
   if constexpr (!X)
@@ -299,8 +299,8 @@ inline const float* hidden(const float* a, int64_t inputs, int64_t stride, const
 
 // The last ones, G or fewer.
 template <Cell C, int G>
-inline const float* rest(int64_t count, const float* a, int64_t inputs, int64_t stride,
-                         const float* M, vf* product) {
+PLASTICA_INLINE const float* rest(int64_t count, const float* a, int64_t inputs,
+                                  int64_t stride, const float* M, vf* product) {
   if (count == G) return hidden<C, G>(a, inputs, stride, M, product);
   if constexpr (G > 1) return rest<C, G - 1>(count, a, inputs, stride, M, product);
   return M;
@@ -308,8 +308,8 @@ inline const float* rest(int64_t count, const float* a, int64_t inputs, int64_t 
 
 // c + M3 product of G components, for W neurons.
 template <int G>
-inline void state(const vf* product, int64_t hidden, const float* M3, const float* c,
-                  float* out, int64_t stride, vi alive) {
+PLASTICA_INLINE void state(const vf* product, int64_t hidden, const float* M3,
+                           const float* c, float* out, int64_t stride, vi alive) {
   vf sum[G];
 #pragma GCC unroll 8
   for (int g = 0; g < G; ++g) sum[g] = all(c[g]);
@@ -325,7 +325,8 @@ inline void state(const vf* product, int64_t hidden, const float* M3, const floa
 }
 
 // The hidden state and cell of W LSTMs, halves of their state (section 5).
-inline void lstm(const Update& net, const float* M, float* a, int64_t stride, vi alive) {
+PLASTICA_INLINE void lstm(const Update& net, const float* M, float* a, int64_t stride,
+                          vi alive) {
   const int64_t units = net.state / 2;
   vf next[MOST_STATE];
   for (int64_t q = 0; q < units; ++q) {
@@ -350,7 +351,8 @@ inline void lstm(const Update& net, const float* M, float* a, int64_t stride, vi
 // The update of W neurons or weights, across lanes, whose inputs are rows of `a`, their
 // state first; `alive` keeps the padding zero.
 template <Cell C>
-inline void update(const Update& net, const float* M, float* a, int64_t N, vi alive) {
+__attribute__((noinline)) void update(const Update& net, const float* M, float* a,
+                                      int64_t N, vi alive) {
   if constexpr (C == Cell::lstm) return lstm(net, M, a, N, alive);
   else {
     constexpr int MOST = at_once(C);
@@ -367,7 +369,7 @@ inline void update(const Update& net, const float* M, float* a, int64_t N, vi al
 }
 
 // Lanes that are not padding, of `left` numbers.
-inline vi lanes(int64_t left) {
+PLASTICA_INLINE vi lanes(int64_t left) {
   if (left >= W) return ~vi{};
   vi alive{};
   for (int i = 0; i < left; ++i) alive[i] = -1;

@@ -9,6 +9,9 @@
 #include <immintrin.h>
 #endif
 
+// What is a few instructions in a loop: a call would spill every register.
+#define PLASTICA_INLINE __attribute__((always_inline)) inline
+
 namespace plastica {
 namespace PLASTICA_ISA {
 namespace {
@@ -24,29 +27,29 @@ constexpr int W = 4;
 typedef float vf __attribute__((vector_size(4 * W), may_alias));
 typedef int32_t vi __attribute__((vector_size(4 * W), may_alias));
 
-inline vf& at(float* p) { return *reinterpret_cast<vf*>(p); }
-inline const vf& at(const float* p) { return *reinterpret_cast<const vf*>(p); }
-inline vf all(float x) { return x - vf{}; }
+PLASTICA_INLINE vf& at(float* p) { return *reinterpret_cast<vf*>(p); }
+PLASTICA_INLINE const vf& at(const float* p) { return *reinterpret_cast<const vf*>(p); }
+PLASTICA_INLINE vf all(float x) { return x - vf{}; }
 
 // Of two numbers; where x is NaN, x.
 #if defined(__AVX512F__)
-inline vf least(float bound, vf x) { return _mm512_min_ps(all(bound), x); }
-inline vf most(float bound, vf x) { return _mm512_max_ps(all(bound), x); }
+PLASTICA_INLINE vf least(float bound, vf x) { return _mm512_min_ps(all(bound), x); }
+PLASTICA_INLINE vf most(float bound, vf x) { return _mm512_max_ps(all(bound), x); }
 #elif defined(__AVX2__)
-inline vf least(float bound, vf x) { return _mm256_min_ps(all(bound), x); }
-inline vf most(float bound, vf x) { return _mm256_max_ps(all(bound), x); }
+PLASTICA_INLINE vf least(float bound, vf x) { return _mm256_min_ps(all(bound), x); }
+PLASTICA_INLINE vf most(float bound, vf x) { return _mm256_max_ps(all(bound), x); }
 #else
-inline vf least(float bound, vf x) { return all(bound) < x ? all(bound) : x; }
-inline vf most(float bound, vf x) { return all(bound) > x ? all(bound) : x; }
+PLASTICA_INLINE vf least(float bound, vf x) { return all(bound) < x ? all(bound) : x; }
+PLASTICA_INLINE vf most(float bound, vf x) { return all(bound) > x ? all(bound) : x; }
 #endif
 // Keeps x in a register: the compiler would rather load it twice.
 #if defined(__x86_64__)
-inline void pin(vf& x) { asm("" : "+v"(x)); }
+PLASTICA_INLINE void pin(vf& x) { asm("" : "+v"(x)); }
 #else
-inline void pin(vf&) {}
+PLASTICA_INLINE void pin(vf&) {}
 #endif
-inline vf clamp(vf x, float low, float high) { return most(low, least(high, x)); }
-inline vf relu(vf x) { return most(0.0f, x); }
+PLASTICA_INLINE vf clamp(vf x, float low, float high) { return most(low, least(high, x)); }
+PLASTICA_INLINE vf relu(vf x) { return most(0.0f, x); }
 
 // 2^x for |x| < 126: x is split into an integer, which goes into the exponent's bits,
 // and r in [-1/2, 1/2], for which 2^r = 1 + r q(r).
@@ -54,7 +57,7 @@ struct Power {
   vi exponent;                             // to be added to a float's bits
   vf r, q;
 };
-inline Power power(vf x) {
+PLASTICA_INLINE Power power(vf x) {
   const vf round = all(12582912.0f);       // 1.5 * 2^23: the sum's last bit counts ones
   const vf shifted = x + round;
   const vf r = x - (shifted - round);
@@ -66,18 +69,18 @@ inline Power power(vf x) {
   return {reinterpret_cast<const vi&>(shifted) << 23, r, q};
 }
 
-inline vf scaled(vf x, vi exponent) {
+PLASTICA_INLINE vf scaled(vf x, vi exponent) {
   const vi bits = reinterpret_cast<const vi&>(x) + exponent;
   return reinterpret_cast<const vf&>(bits);
 }
 
-inline vf exp2(vf x) {
+PLASTICA_INLINE vf exp2(vf x) {
   const Power e = power(x);
   return scaled(e.q * e.r + 1.0f, e.exponent);
 }
 
 // 2^x - 1, with all its digits near zero.
-inline vf exp2_minus_1(vf x) {
+PLASTICA_INLINE vf exp2_minus_1(vf x) {
   const Power e = power(x);
   const vf scale = scaled(all(1.0f), e.exponent);
   return scale * (e.q * e.r) + (scale - 1.0f);
@@ -85,19 +88,19 @@ inline vf exp2_minus_1(vf x) {
 
 constexpr float LOG2E = 1.44269504f;
 
-inline vf exp(vf x) { return exp2(clamp(x * LOG2E, -126.0f, 126.0f)); }
+PLASTICA_INLINE vf exp(vf x) { return exp2(clamp(x * LOG2E, -126.0f, 126.0f)); }
 
 // tanh(v) = (2^y - 1) / (2^y + 1), from y = 2 log2(e) v.
-inline vf tanh(vf y) {
+PLASTICA_INLINE vf tanh(vf y) {
   const vf b = exp2_minus_1(clamp(y, -30.0f, 30.0f));
   return b / (b + 2.0f);
 }
 
 // sigmoid(u) = 1 / (1 + 2^x), from x = -log2(e) u.
-inline vf sigmoid(vf x) { return 1.0f / (exp2(clamp(x, -90.0f, 90.0f)) + 1.0f); }
+PLASTICA_INLINE vf sigmoid(vf x) { return 1.0f / (exp2(clamp(x, -90.0f, 90.0f)) + 1.0f); }
 
 // sigmoid(u) tanh(v), from x = -log2(e) u and y = 2 log2(e) v, with one division.
-inline vf gated(vf x, vf y) {
+PLASTICA_INLINE vf gated(vf x, vf y) {
   const vf a = exp2(clamp(x, -90.0f, 90.0f));
   const vf b = exp2_minus_1(clamp(y, -30.0f, 30.0f));
   return b / ((a + 1.0f) * (b + 2.0f));
@@ -106,7 +109,7 @@ inline vf gated(vf x, vf y) {
 // Lanes whose index has bit D come from b, the others from a; `swapped`: each from the
 // lane at distance D.
 template <int D, int... I>
-inline vf folded(vf a, vf b, std::integer_sequence<int, I...>) {
+PLASTICA_INLINE vf folded(vf a, vf b, std::integer_sequence<int, I...>) {
   const vi own = {(I & D ? I + W : I)...};
   const vi other = {(I & D ? (I ^ D) + W : I ^ D)...};
   return __builtin_shuffle(a, b, own) + __builtin_shuffle(a, b, other);
@@ -115,7 +118,7 @@ inline vf folded(vf a, vf b, std::integer_sequence<int, I...>) {
 // The sums over lanes of R vectors, R a power of 2: a tree of folds, which leaves the
 // sum of v[r] in lane r * W / R.
 template <int R, int D = W / 2>
-inline vf tree(vf* v) {
+PLASTICA_INLINE vf tree(vf* v) {
   constexpr std::make_integer_sequence<int, W> lanes{};
   if constexpr (R > 1) {
 #pragma GCC unroll 16
@@ -129,19 +132,19 @@ inline vf tree(vf* v) {
 }
 
 template <int STEP, int... I>
-inline vf every(vf v, std::integer_sequence<int, I...>) {
+PLASTICA_INLINE vf every(vf v, std::integer_sequence<int, I...>) {
   const vi lanes = {(I * STEP % W)...};
   return __builtin_shuffle(v, lanes);
 }
 
 // The same, written to out[0] .. out[R - 1].
 template <int R>
-inline void sums(vf* v, float* out) {
+PLASTICA_INLINE void sums(vf* v, float* out) {
   const vf all = every<W / R>(tree<R>(v), std::make_integer_sequence<int, W>{});
   __builtin_memcpy(out, &all, sizeof(float) * R);
 }
 
-inline float sum(vf v) { return tree<1>(&v)[0]; }
+PLASTICA_INLINE float sum(vf v) { return tree<1>(&v)[0]; }
 
 }  // namespace
 }  // namespace PLASTICA_ISA

@@ -408,7 +408,8 @@ void renew(const Synapse& synapse, const Edge& edge, const Ends& ends, float* sp
       if (synapse.pair) *fed++ = edge.by_pre ? row : column;
       if (synapse.pair) *fed++ = edge.by_pre ? column : row;
       if (synapse.product) *fed++ = row * column;
-      update<C>(edge.update, theta, reinterpret_cast<float*>(a), W, lanes(ends.columns - j));
+      float* rows = reinterpret_cast<float*>(a);
+      update<C>(edge.update, theta, rows, W, lanes(ends.columns - j));
       for (int64_t k = 0; k < n_w; ++k)
         at(w + k * matrix) = synapse.replaces ? a[k] : at(w + k * matrix) + a[k];
     }

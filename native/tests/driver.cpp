@@ -125,8 +125,9 @@ Doubles naive(const World& world, const plastica::Plan& plan, const float* theta
         for (size_t i = 0; i < n; ++i) {
           double forward = 0, back = 0;
           for (size_t j = 0; j < m; ++j) {
-            if (to < count) forward += w[to][(i * m + j) * n_w] * h[k][j * n_a + purpose[0]];
-            if (from < count) back += w[from][(j * n + i) * n_w] * h[k][j * n_a + purpose[1]];
+            const double* spoken = &h[k][j * n_a];
+            if (to < count) forward += w[to][(i * m + j) * n_w] * spoken[purpose[0]];
+            if (from < count) back += w[from][(j * n + i) * n_w] * spoken[purpose[1]];
           }
           if (to < count) a[i].push_back(forward);
           if (from < count && s.transposed) a[i].push_back(back);

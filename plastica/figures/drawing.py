@@ -250,7 +250,7 @@ def _in_lines(scores: dict[str, list[float]], x: str) -> Panel:
         axes.scatter(np.median(own), place, marker="|", s=160, color=COLOURS[0])
     axes.set_yticks(range(len(scores)), list(scores))
     axes.invert_yaxis()
-    axes.set_xlabel(x)
+    axes.set_xlabel(fill(x, WIDEST))
     return Panel("The figure", "Dots: seeds. Bars: their median.", svg(figure))
 
 

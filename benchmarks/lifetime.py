@@ -3,6 +3,7 @@
 python -m benchmarks.lifetime --sizes 20 100 300 1000 --symbols 27 --out results.jsonl
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import equinox as eqx
@@ -16,6 +17,7 @@ from plastica.learner import flatten
 from plastica.network import Network
 from plastica.objective import Lifetime
 from plastica.rules import PMLPHebb
+from plastica.rules.pmlp_hebb import Forms
 from plastica.search.population import Population, measured
 from plastica.tasks.text import Text
 
@@ -54,9 +56,13 @@ def main(
     show("the machine, one thread", [machine_row()], out)
 
 
-def row_of(n: int, symbols: int, length: int, members: int, repeats: int) -> dict:
-    """One size: both engines, one thread of the kernel, and the kernel's work."""
-    rule, objective = population_of(n, symbols, length)
+def engines(
+    rule: PMLPHebb, objective: Lifetime, members: int
+) -> tuple[dict[str, Callable[[], jax.Array]], int | None]:
+    """Calls that live the same lives: "plain", "xla", "native", "one" thread of it.
+
+    And the chunk of members that was measured to be the fastest on XLA.
+    """
     theta, learner_of = flatten(rule)
     key = jax.random.key(0)
     thetas = 0.05 * jax.random.normal(key, (members, theta.size))
@@ -87,6 +93,13 @@ def row_of(n: int, symbols: int, length: int, members: int, repeats: int) -> dic
         "native": lives(native),
         "one": lambda: alone(thetas, objective, key),
     }
+    return calls, xla.chunk
+
+
+def row_of(n: int, symbols: int, length: int, members: int, repeats: int) -> dict:
+    """One size: both engines, one thread of the kernel, and the kernel's work."""
+    rule, objective = population_of(n, symbols, length)
+    calls, chunk = engines(rule, objective, members)
     spent = alternating(calls, repeats)
     micro = MICRO / (members * objective.ticks)
     bytes_, flops = work(rule)
@@ -106,13 +119,15 @@ def row_of(n: int, symbols: int, length: int, members: int, repeats: int) -> dic
         "GB/s": bytes_ / one / 1e9,
         "kflop": flops / 1e3,
         "of peak": flops / one / peak(),
-        "chunk": xla.chunk,
+        "chunk": chunk,
     }
 
 
-def population_of(n: int, symbols: int, length: int) -> tuple[PMLPHebb, Lifetime]:
+def population_of(
+    n: int, symbols: int, length: int, forms: Forms | None = None
+) -> tuple[PMLPHebb, Lifetime]:
     """A rule with `n` hidden neurons, and random passages that are read twice."""
-    rule = PMLPHebb.zeros(Network.layered(symbols, n, symbols))
+    rule = PMLPHebb.zeros(Network.layered(symbols, n, symbols), forms=forms)
     text = np.random.default_rng(0).integers(0, symbols, 100_000)
     return rule, Lifetime.of(Text(jax.numpy.asarray(text), symbols, length, 2))
 

@@ -30,6 +30,7 @@ MEASURED = RESULTS / "performance"
 MEASURED_AS = {  # blocks by what was measured, and its title where a file has several
     "lives": ("lifetime", "a life of PMLPHebb, 27 symbols"),
     "lives_of_bytes": ("lifetime", "a life of PMLPHebb, 256 symbols"),
+    "forms": ("forms",),
     "generations": ("generation",),
     "growth": ("scaling",),
     "agreement": ("agreement",),

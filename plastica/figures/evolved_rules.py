@@ -1,11 +1,14 @@
 """The figures of paper 000, evolved update rules for sequences."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from plastica.exhibit import Panel, Table
 from plastica.experiments import knobs
 from plastica.figures.drawing import (
     Scale,
+    argument,
     best_seeds,
     curves,
     dots,
@@ -13,7 +16,7 @@ from plastica.figures.drawing import (
     heat,
     transfer,
 )
-from plastica.sweep import Planned, Sweep, grid
+from plastica.sweep import Planned, Record, Sweep, grid
 
 MEMORY = "nats per symbol, second reading of unseen passages"
 PREDICTION = "bits per symbol, unseen passages"
@@ -26,10 +29,11 @@ MEMORIES = {  # hidden neurons and generations, by the length of the passage
     "paper": {t: ((10, 40, 100, 300, 1_000), 10_000) for t in (30, 100, 300, 1_000)},
 }
 FROM = 100, 40  # length and hidden neurons of what shorter passages begin from
-MODELS = {
-    "laptop": {300: ((30, 100), 1_500), 2_000: ((30, 100), 1_000)},
+MODELS = {  # on a laptop those of longer texts go on from those of shorter ones
+    "laptop": {300: ((30, 100), 3_000), 2_000: ((30, 100), 500)},
     "paper": {t: ((40, 100, 300, 1_000), 10_000) for t in (2_000, 10_000, 100_000)},
 }
+GONE_ON = 0.05  # deviation of theirs; a search of 300 characters has come to 0.056
 ENGLISH = {"text": ["wizard-of-oz"], "also": ["alice-de"]}  # also read in German
 WEIGHT_STATE = {"hebb": 1, "pmlp": 2, "lstm": 2}  # n_w: the least that each can have
 
@@ -145,7 +149,7 @@ def figure3_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
 def figure4_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """R6: prediction improves with length, and in long texts with hidden size."""
     picture = partial(best_seeds, x="length", lines=["hidden"], y=PREDICTION)
-    runs = _by_length("predict", MODELS[scale], seeds, _text(scale))
+    runs = _models(scale, MODELS[scale], seeds, _text(scale))
     return Sweep(runs, drawn(PREDICTION, "length", "hidden", picture=picture))
 
 
@@ -153,22 +157,30 @@ def figure7(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """R6: the training curves of the language models of figure 4, left."""
     lines = "length", "hidden"
     picture = partial(curves, lines=lines, y="nats per symbol, held out")
-    runs = _by_length("predict", MODELS[scale], seeds, _text(scale))
+    runs = _models(scale, MODELS[scale], seeds, _text(scale))
     return Sweep(runs, drawn(PREDICTION, *lines, picture=picture))
 
 
 def figure4_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """R7: a rule evolved on English reads German as one evolved on German does."""
-    memory, model = {
-        "laptop": ({100: ((30,), 4_000)}, {2_000: ((30,), 1_000)}),
+    memory, models = {
+        "laptop": (
+            {100: ((30,), 4_000)},
+            {t: ((30,), number) for t, (_, number) in MODELS["laptop"].items()},
+        ),
         "paper": ({300: ((200,), 10_000)}, {10_000: ((300,), 10_000)}),
     }[scale]
-    runs = [
-        _by_length(experiment, sizes, seeds, text)
-        for experiment, sizes in (("memorise", memory), ("predict", model))
-        for text in (ENGLISH, {"text": ["alice-de"]})
-    ]
-    return Sweep(sum(runs, ()), transfer("alice-de"))
+    texts = ENGLISH, {"text": ["alice-de"]}
+    memories = [_by_length("memorise", memory, seeds, text) for text in texts]
+    runs = [_models(scale, models, seeds, text) for text in texts]
+
+    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+        lengths = max(memory), max(models)
+        return transfer("alice-de")(
+            [r for r in records if argument(r, "length") in lengths]
+        )
+
+    return Sweep(sum(memories + runs, ()), draw)
 
 
 def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
@@ -248,6 +260,21 @@ def _by_length(
         for length, (hidden, generations) in sizes.items()
     ]
     return sum(runs, ())
+
+
+def _models(scale: str, sizes: dict, seeds: int, text: dict) -> tuple[Planned, ...]:
+    """Language models of texts of some lengths."""
+    if scale == "paper":
+        return _by_length("predict", sizes, seeds, text)
+    (shortest, *longer) = sizes.items()
+    runs = latest = _by_length("predict", dict([shortest]), seeds, text)
+    for size in longer:
+        later = text | {"sigma": [GONE_ON]}
+        planned = _by_length("predict", dict([size]), seeds, later)
+        pairs = zip(planned, latest, strict=True)
+        latest = tuple(replace(run, start=start) for run, start in pairs)
+        runs += latest
+    return runs
 
 
 def _largest(scale: str) -> dict:

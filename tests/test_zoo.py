@@ -33,6 +33,14 @@ def test_the_longer_memory_does_what_its_card_says():
     assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
 
 
+def test_the_model_does_what_its_card_says(shared_data):
+    text = pl.load_text("wizard-of-oz", folder=shared_data)
+    task = pl.Text.predict(text, "test", length=2_000)
+    found = pl.evaluate(pl.zoo.load("predict-2000"), task, lives=10, key=5).loss
+    said = re.search(r"this rule \| (\S*) ± (\S*) \|", pl.zoo.card("predict-2000"))
+    assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
+
+
 def test_what_learns_images_does_what_its_card_says(shared_data, monkeypatch):
     monkeypatch.setenv("PLASTICA_DATA", str(shared_data))
     shown = from_scratch(others=()).exhibit.courses["mnist, first 200"]
@@ -60,6 +68,7 @@ BY_NAME = {
     "drives-to-a-signal": (["--noise", "0.2", "--devices", "2"], "1,600 new"),
     "memorise-100": (["--length", "20", "--devices", "2"], "second reading"),
     "memorise-300": (["--length", "20", "--devices", "2"], "second reading"),
+    "predict-2000": (["--length", "50", "--devices", "2"], "bits"),
     "learns-images": (["--lessons", "20"], "digits, first 20"),
     "trains-networks": (["--lessons", "31", "--devices", "2"], "after 31 lessons"),
 }
@@ -71,6 +80,7 @@ BY_NAME = {
         "drives-to-a-signal",
         "memorise-100",
         "memorise-300",
+        "predict-2000",
         pytest.param("learns-images", marks=pytest.mark.slow),
         "trains-networks",
     ],

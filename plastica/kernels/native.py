@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.cells import LSTM, MLP, PMLP, SplitLSTM
+from plastica.cells import LSTM, MLP, PMLP, SplitLSTM, Synapse
 from plastica.kernels.library import TARGET, library, require_library
 from plastica.learner import AbstractLearner, names
 from plastica.lifetime import birth
@@ -45,9 +45,14 @@ def reason(learner: AbstractLearner, objective: AbstractObjective) -> str | None
         for name in PARAMETERS.get(_kind(update), ())
     ]
     kinds = {_kind(cell) for cell in learner.layers}
-    of_weights = {(_kind(s.update), s.fed, s.replaces) for s in learner.synapses}
-    if len(kinds) != 1 or len(of_weights) > 1 or names(learner) != order:
-        return f"{ALIKE}: PMLPs, MLPs of one f, or LSTMs"
+    of_weights = {
+        (type(s), _kind(s.update), s.state, _hidden(s.update), s.fed, s.replaces)
+        for s in learner.synapses
+    }
+    known = {(Synapse, "pmlp"), (Synapse, "lstm")}
+    fits = len(kinds) == 1 and len(of_weights) < 2 and names(learner) == order
+    if not fits or not {found[:2] for found in of_weights} <= known:
+        return f"{ALIKE}: PMLPs, MLPs of one f (of layers), or LSTMs"
     if max(map(_hidden, updates.values())) > MOST_HIDDEN:
         return f"the native kernel's updates have at most {MOST_HIDDEN} hidden units"
     if max(update.outputs for update in updates.values()) > MOST_STATE:
@@ -63,7 +68,7 @@ def reason(learner: AbstractLearner, objective: AbstractObjective) -> str | None
     if jax.default_backend() != "cpu":
         return f"the native kernel runs on CPUs, and this is {jax.default_backend()}"
     if library() is None:
-        return "plastica-native is not installed; `pip install ./native` builds it"
+        return "no plastica-native that fits is installed; `pip install ./native` does"
     return None
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from plastica import kernels
 from plastica.baselines.recurrent import Recurrent
-from plastica.cells import SplitLSTM
+from plastica.cells import MLP, SplitLSTM, Synapse
 from plastica.errors import Refusal
 from plastica.kernels import library
 from plastica.kernels.native import surprisals
@@ -253,9 +253,13 @@ def test_says_why_it_does_not_fit():
         mixed = dataclasses.replace(life("tanh").rule, layers=(*layers[:2], odd))
         assert "all of one kind" in kernels.reason(mixed, fits)
     synapses = life("PMLP weights").rule.synapses
-    odd = dataclasses.replace(synapses[0], replaces=True)
-    mixed = dataclasses.replace(p.rule, synapses=(odd, *synapses[1:]))
-    assert "all of one kind" in kernels.reason(mixed, fits)
+    wider = Synapse.zeros("pmlp", 2, 15, "side by side", False)
+    for odd in (dataclasses.replace(synapses[0], replaces=True), wider):
+        mixed = dataclasses.replace(p.rule, synapses=(odd, *synapses[1:]))
+        assert "all of one kind" in kernels.reason(mixed, fits)
+    plain = eqx.tree_at(lambda s: s.update, synapses[0], MLP.zeros(4, 14, 2))
+    all_plain = dataclasses.replace(p.rule, synapses=(plain,) * len(synapses))
+    assert "all of one kind" in kernels.reason(all_plain, fits)
     wide = PMLPHebb.zeros(p.rule.network, state=66)
     assert "at most 64" in kernels.reason(wide, fits)
     half = jax.tree.map(lambda a: a.astype(jnp.bfloat16), p.rule)
@@ -267,11 +271,19 @@ def test_is_missed_once(monkeypatch, caplog):
     library.library.cache_clear()
     p = life("letters")
     with caplog.at_level(logging.INFO, "plastica"):
-        assert "not installed" in kernels.reason(p.rule, Lifetime.of(p.task))
+        assert "no plastica-native" in kernels.reason(p.rule, Lifetime.of(p.task))
         kernels.reason(p.rule, Lifetime.of(p.task))
         with pytest.raises(Refusal, match="pip install"):
             surprisals(p.thetas, p.rule, p.task, p.key)
     assert len(caplog.records) == 1
+    library.library.cache_clear()
+
+
+def test_a_library_built_for_another_version_is_not_called(monkeypatch):
+    monkeypatch.setattr(__import__("plastica_native"), "CALL", library.CALL - 1)
+    library.library.cache_clear()
+    p = life("letters")
+    assert "no plastica-native that fits" in kernels.reason(p.rule, Lifetime.of(p.task))
     library.library.cache_clear()
 
 

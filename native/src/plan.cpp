@@ -45,6 +45,9 @@ Plan::Plan(const Shape& shape, int64_t ticks, int64_t width)
   require(shape.edges.size() % 2 == 0, "edges are pairs (post, pre)");
   require(shape.edges.size() / 2 <= MOST_EDGES, "a network has at most 256 edges");
   require(state >= 4, "a neuron's state has at least 4 components");
+  require(synapse.cell == Cell::pmlp || synapse.cell == Cell::lstm,
+          "a weight's network is a PMLP or an LSTM");
+  require(synapse.pair || synapse.product, "a weight's network is fed something");
   for (int64_t c = 0; c < 4; ++c) {
     components[c] = shape.components[c];
     require(0 <= components[c] && components[c] < state, "components are of the state");

@@ -208,16 +208,26 @@ void diverge(Cell cell) {  // a life that explodes is NaN from there on, and no 
   check(std::isnan(losses.back()), "an exploding life ends in NaN");
 }
 
-void refuse() {
-  World w = world({4, 4}, {0, 1}, Readout::relu, 3, 1);
-  w.symbols[1] = 4;
+void refuse(const World& w, const char* what) {
   bool refused = false;
   try {
-    compare(w, "symbol out of range");
+    compare(w, what);
   } catch (const std::invalid_argument&) {
     refused = true;
   }
-  check(refused, "a symbol that does not fit is refused");
+  check(refused, what);
+}
+
+void refuse() {
+  const World good = world({4, 4}, {0, 1}, Readout::relu, 3, 1);
+  World w = good;
+  w.symbols[1] = 4;
+  refuse(w, "a symbol that does not fit is refused");
+  w = good;
+  w.shape.synapse = {false, Cell::tanh, 2, 3};
+  refuse(w, "a plain MLP of weights is refused");
+  w.shape.synapse = {false, Cell::pmlp, 2, 3, false};
+  refuse(w, "a weight that is fed nothing is refused");
 }
 
 }  // namespace

@@ -115,6 +115,7 @@ def by_gradient(
     text: knobs.TextSource = "python-docs",
     length: knobs.Length = 30,
     hidden: knobs.Hidden = 20,
+    readout: knobs.Readout = "relu",
     scale: knobs.Spread = 0.1,
     rate: knobs.Rate = 1e-3,
     clip: knobs.Clip = 1.0,
@@ -126,7 +127,8 @@ def by_gradient(
     """Search the rule that memorises by meta-gradient instead (figure 3, left)."""
     passages = Passages(load(text), length, 2, lives)
     network = passages.network(hidden)
-    rule = PMLPHebb.random(jax.random.key(seed), network, scale=scale)
+    key = jax.random.key(seed)
+    rule = PMLPHebb.random(key, network, scale=scale, readout=readout)
     search = MetaGradient(optimiser=optimiser("adam", rate, clip))
     return passages.experiment(rule, search, generations, every, seed)
 

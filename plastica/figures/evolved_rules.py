@@ -124,11 +124,14 @@ def figure3_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """R4: meta-gradients solve only short sequences, evolution far longer ones."""
     sizes = _largest(scale)
     short = {10: sizes[30], 30: sizes[30], 100: sizes[100]}
-    lines = "experiment", "hidden"
+    half = {t: (hidden, number // 2) for t, (hidden, number) in short.items()}  # time
+    readouts = {"readout": ["relu", "softmax"]}
+    lines = "experiment", "readout"
     picture = partial(best_seeds, x="length", lines=lines, y=MEMORY)
     return Sweep(
-        _by_length("memorise", short, seeds) + _by_length("by_gradient", short, seeds),
-        drawn(MEMORY, "experiment", "length", "hidden", picture=picture),
+        _by_length("memorise", short, seeds)
+        + _by_length("by_gradient", half, seeds, readouts),
+        drawn(MEMORY, *lines, "length", picture=picture),
     )
 
 

@@ -133,9 +133,10 @@ class PMLPHebb(AbstractRule):
     ) -> Self:
         """Theta drawn from N(0, scale^2), where gradients can start.
 
-        At zero a meta-gradient vanishes: every message is zero. Lives stay finite at
-        any scale, but gradients through 200 ticks explode above about 0.1 (a slow test
-        prints how many).
+        At zero a meta-gradient vanishes: every message is zero. So it does where the
+        ReLU of the read-out is shut for all symbols, so what it reads starts at 1.
+        Lives stay finite at any scale, but gradients through 200 ticks explode above
+        about 0.1 (a slow test prints how many).
         """
         leaves, shape = jax.tree.flatten(cls.zeros(network, state, hidden, readout))
         keys = jax.random.split(key, len(leaves))
@@ -143,7 +144,11 @@ class PMLPHebb(AbstractRule):
             scale * jax.random.normal(k, leaf.shape)
             for k, leaf in zip(keys, leaves, strict=True)
         ]
-        return jax.tree.unflatten(shape, drawn)
+        rule = jax.tree.unflatten(shape, drawn)
+        if readout == "softmax":
+            return rule
+        b3 = rule.layers[-1].b3
+        return eqx.tree_at(lambda rule: rule.layers[-1].b3, rule, b3.at[-1].add(1.0))
 
     def init(self, key: PRNGKeyArray, x: Float[Array, "n_1"]) -> PMLPHebbState:
         """Activations zero and a new draw of the weights, N(0, 1 / n_pre)."""

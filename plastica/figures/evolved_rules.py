@@ -14,6 +14,7 @@ from plastica.figures.drawing import (
     dots,
     drawn,
     heat,
+    table,
     transfer,
 )
 from plastica.sweep import Planned, Record, Sweep, grid
@@ -150,18 +151,24 @@ def figure3_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
 
 
 def figure4_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """R6: prediction improves with length, and in long texts with hidden size."""
-    picture = partial(best_seeds, x="length", lines=["hidden"], y=PREDICTION)
+    """R6: prediction improves with length, and in long texts with hidden size.
+
+    With the training curves (figure 7).
+    """
     runs = _models(scale, MODELS[scale], seeds, _text(scale))
-    return Sweep(runs, drawn(PREDICTION, "length", "hidden", picture=picture))
+    names = "length", "hidden"
+
+    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+        ends = best_seeds(records, x="length", lines=["hidden"], y=PREDICTION)
+        lives = curves(records, lines=names, y="nats per symbol, held out")
+        return table(records, PREDICTION, *names), [ends, lives]
+
+    return Sweep(runs, draw)
 
 
 def figure7(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """R6: the training curves of the language models of figure 4, left."""
-    lines = "length", "hidden"
-    picture = partial(curves, lines=lines, y="nats per symbol, held out")
-    runs = _models(scale, MODELS[scale], seeds, _text(scale))
-    return Sweep(runs, drawn(PREDICTION, *lines, picture=picture))
+    """R6: the training curves of figure 4, left; the same runs."""
+    return figure4_left(scale=scale, seeds=seeds)
 
 
 def figure4_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:

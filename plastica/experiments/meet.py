@@ -69,9 +69,9 @@ def _learner(rule, search, symbols, hidden, told, seed) -> AbstractLearner:
     network = Network.layered(symbols, hidden, symbols)
     sizes = symbols, hidden, symbols
     born = {
-        # where a gradient would vanish, evolution begins
+        # at zero a gradient would vanish, and a step too large shuts a ReLU for good
         "pmlp_hebb": lambda: (
-            PMLPHebb.random(key, network)
+            PMLPHebb.random(key, network, readout="softmax")
             if search == "gradient"
             else PMLPHebb.zeros(network)
         ),

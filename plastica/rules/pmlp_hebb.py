@@ -134,7 +134,7 @@ class PMLPHebb(AbstractRule):
         """Theta drawn from N(0, scale^2), where gradients can start.
 
         At zero a meta-gradient vanishes: every message is zero. So it does where the
-        ReLU of the read-out is shut for all symbols, so what it reads starts at 1.
+        ReLU of the read-out is shut for all symbols; what it reads starts near 1.
         Lives stay finite at any scale, but gradients through 200 ticks explode above
         about 0.1 (a slow test prints how many).
         """

@@ -142,7 +142,8 @@ def reproduce(words: list[str]) -> None:
     if chosen.records:
         records = read_records(chosen.records)
     else:
-        records = carry_out(sweep, folder, chosen.processes)
+        known = [told for path in chosen.known for told in read_records(path)]
+        records = carry_out(sweep, folder, chosen.processes, known=known)
     page = folder / "figure.html"
     folder.mkdir(parents=True, exist_ok=True)
     claim = inspect.getdoc(source.function) or ""

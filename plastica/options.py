@@ -122,3 +122,7 @@ class Reproduce:
     records: Annotated[
         Path | None, arg(help="draw from these records instead of running")
     ] = None
+    known: Annotated[
+        tuple[Path, ...],
+        arg(help="records of runs made elsewhere, which are not made again"),
+    ] = ()

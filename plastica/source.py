@@ -49,6 +49,11 @@ class Source:
                 f"{self.name} has no knob {strange[0]!r}; {_nearest(strange[0], known)}"
             )
 
+    def complete(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments that are given, and the defaults of the rest."""
+        known = inspect.signature(self.function).parameters
+        return {name: knob.default for name, knob in known.items()} | arguments
+
     def call(self, arguments: dict[str, Any]) -> Any:
         """The experiment or the sweep, which asks for knobs that there are."""
         self.check(arguments)

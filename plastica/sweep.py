@@ -18,6 +18,7 @@ from typing import Any
 from plastica.errors import Refusal
 from plastica.exhibit import Panel, Table
 from plastica.folder import RunFolder
+from plastica.source import find_shipped, shipped
 from plastica.store import read_json, suffixed, write_aside
 
 INTERRUPTED = (75, 130, -2, -15)  # exit statuses of runs that a signal ended
@@ -77,19 +78,21 @@ def carry_out(
     folder: Path,
     processes: int = 1,
     say: Callable[[str], None] = print,
+    known: Sequence[Record] = (),
 ) -> list[Record]:
     """Runs what is not finished, each in a process of its own; the records of all.
 
     Runs stand beside the sweep's folder, in `runs/`, where sweeps that ask for the same
     run share it. One that fails leaves its output in its folder's `.log` and the others
-    go on.
+    go on. `known` are records of runs made elsewhere: those are not made again.
     """
     runs = folder.parent / "runs"
     for place in (folder, runs):
         place.mkdir(parents=True, exist_ok=True)
-    places = [runs / run.name for run in sweep.runs]
-    todo = [run for run in sweep.runs if not finished(runs / run.name)]
-    say(f"{len(places)} runs, {len(places) - len(todo)} of them finished before")
+    elsewhere = _made_elsewhere(sweep, known)
+    whole = [run for run in sweep.runs if finished(runs / run.name)]
+    todo = [r for r in sweep.runs if r not in whole and r.name not in elsewhere]
+    say(f"{len(sweep.runs)} runs, {len(sweep.runs) - len(todo)} of them made before")
 
     interrupted, alive = Event(), set()
 
@@ -108,7 +111,11 @@ def carry_out(
                 raise Refusal(f"interrupted; the same command goes on in {folder}")
             how = "done" if status == 0 else f"failed ({status}), see {place}.log"
             say(f"{done} of {len(todo)}: {place.name} {how}")
-    records = [record(place) for place in places if finished(place)]
+    records = [
+        record(runs / run.name) if finished(runs / run.name) else elsewhere[run.name]
+        for run in sweep.runs
+        if finished(runs / run.name) or run.name in elsewhere
+    ]
     lines = "".join(json.dumps(r) + "\n" for r in records)
     write_aside(folder / "records.jsonl", lambda file: file.write(lines.encode()))
     return records
@@ -131,6 +138,7 @@ def record(place: Path) -> Record:
         name: config.get(name) for name in ("processor", "cores", "devices", "x64")
     }
     return {name: config.get(name) for name in told} | {
+        "warm_start": suffixed(folder.start, ".npz").is_file(),
         "generations": rows[-1]["generation"],
         "seconds": rows[-1]["seconds"],
         "ticks": rows[-1]["ticks"],
@@ -159,14 +167,21 @@ def read_records(path: Path) -> list[Record]:
     """Records from a file of JSON lines."""
     if not path.is_file():
         raise Refusal(
-            f"there are no records at {path}; run the sweep without --records"
+            f"there are no records at {path}; plastica reproduce and record make them"
         )
     try:
-        return [json.loads(line) for line in path.read_text().splitlines() if line]
+        told = [json.loads(line) for line in path.read_text().splitlines() if line]
     except ValueError as error:
         raise Refusal(
             f"{path} is not JSON lines: {error}; run the sweep again"
         ) from error
+    if not all(
+        isinstance(each, dict) and {"source", "scores"} <= set(each) for each in told
+    ):
+        raise Refusal(
+            f"{path} has lines that are no records of runs; give it as it was"
+        )
+    return told
 
 
 def flags(arguments: dict[str, Any]) -> Iterable[str]:
@@ -178,6 +193,30 @@ def flags(arguments: dict[str, Any]) -> Iterable[str]:
         else:
             yield f"--{knob}"
             yield from map(str, value if isinstance(value, tuple) else (value,))
+
+
+def _made_elsewhere(sweep: Sweep, known: Sequence[Record]) -> dict[str, Record]:
+    """Records that stand for runs of a sweep: of the same arguments, all of them.
+
+    A run that begins from another, or that another begins from, needs its folder.
+    """
+
+    def asked(experiment: str, arguments: dict[str, Any]) -> tuple[str, str]:
+        source = find_shipped(experiment)
+        return source.name, json.dumps(source.complete(arguments), sort_keys=True)
+
+    ours, records = shipped(), {}
+    for told in known:
+        source = told["source"] or {}
+        if source.get("experiment") in ours and not told.get("warm_start"):
+            records[asked(source["experiment"], source["arguments"])] = told
+    begun_from = {run.start.name for run in sweep.runs if run.start}
+    return {
+        run.name: records[key]
+        for run in sweep.runs
+        if run.experiment in ours and not run.start and run.name not in begun_from
+        if (key := asked(run.experiment, run.arguments)) in records
+    }
 
 
 @contextmanager

@@ -114,7 +114,7 @@ def test_a_sweep_runs_what_is_missing_and_skips_what_is_finished(tmp_path, proce
     called, _ = processes
     said = []
     records = carry_out(SWEEP, tmp_path / "sweep", say=said.append)
-    assert len(records) == 2 and said[0] == "2 runs, 0 of them finished before"
+    assert len(records) == 2 and said[0] == "2 runs, 0 of them made before"
     first = ["train", "evolved_rules.memorise", "--out"]
     assert called[0][:3] == first and called[0][4:] == ["--rate", "0.1", "--seed", "0"]
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {
@@ -125,8 +125,46 @@ def test_a_sweep_runs_what_is_missing_and_skips_what_is_finished(tmp_path, proce
     }
     assert [path.name for path in (tmp_path / "sweep").iterdir()] == ["records.jsonl"]
     assert carry_out(SWEEP, tmp_path / "sweep", say=said.append) == records
-    assert len(called) == 2 and said[-1] == "2 runs, 2 of them finished before"
+    assert len(called) == 2 and said[-1] == "2 runs, 2 of them made before"
     assert read_records(tmp_path / "sweep" / "records.jsonl") == records
+
+
+def test_runs_made_elsewhere_are_taken_from_their_records(
+    tmp_path, processes, finished
+):
+    called, _ = processes
+    given = {"length": 30, "hidden": 10, "seed": 0}
+    source = Source("evolved_rules.memorise", find("evolved_rules.memorise").function)
+    later = Planned(source.name, {"length": 60, "seed": 0}, start=None)
+    warm = Planned(source.name, {"length": 90}, start=later)
+    sweep = Sweep((Planned(source.name, given), later, warm), draw)
+    made = record(finished)
+    known = [
+        made | {"source": source.recorded(source.complete(asked)), "commit": commit}
+        for asked, commit in [
+            (given, "as asked"),
+            (given | {"hidden": 11}, "other"),
+            ({"length": 60, "seed": 0}, "others begin from it"),
+            ({"length": 90}, "it begins from another"),
+        ]
+    ]
+    known += [
+        made | {"source": None},
+        known[0] | {"warm_start": True, "commit": "warm"},
+    ]
+    said = []
+    records = carry_out(sweep, tmp_path / "sweep", say=said.append, known=known)
+    assert said[0] == "3 runs, 1 of them made before" and len(called) == 2
+    assert [r["commit"] == "as asked" for r in records] == [True, False, False]
+
+
+def test_a_record_that_names_a_file_executes_nothing(tmp_path, processes, finished):
+    (tmp_path / "mine.py").write_text("raise SystemExit('executed')")
+    name = f"{tmp_path}/mine.py:f"
+    told = record(finished) | {"source": {"experiment": name, "arguments": {}}}
+    assert (
+        len(carry_out(SWEEP, tmp_path / "sweep", say=lambda _: None, known=[told])) == 2
+    )
 
 
 def test_a_run_that_was_begun_is_resumed_and_a_failed_one_is_named(tmp_path, processes):
@@ -169,6 +207,9 @@ def test_records_that_are_none_are_refused(tmp_path):
         read_records(tmp_path / "nowhere.jsonl")
     (tmp_path / "a.jsonl").write_text("{\n")
     with pytest.raises(Refusal, match="is not JSON lines"):
+        read_records(tmp_path / "a.jsonl")
+    (tmp_path / "a.jsonl").write_text('{"loss": 1}\n')
+    with pytest.raises(Refusal, match="are no records of runs"):
         read_records(tmp_path / "a.jsonl")
 
 

@@ -21,7 +21,7 @@ from plastica.exhibit import Panel, Score, Table
 from plastica.figures.drawing import at_the_end, by_column
 from plastica.plots import lines
 from plastica.source import find
-from plastica.sweep import Record, read_records
+from plastica.sweep import Record, read_lines, read_records
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -86,7 +86,7 @@ def _scores(record: Record) -> str:
 
 def machine() -> str:
     """Where the benchmarks ran."""
-    where = read_records(MEASURED / "lifetime.jsonl")[0]["machine"]
+    where = read_lines(MEASURED / "lifetime.jsonl")[0]["machine"]
     versions = ", ".join(f"{name} {v}" for name, v in where["versions"].items())
     return f"{where['processor']}, {where['cores']} cores, {where['isa']}; {versions}."
 
@@ -95,7 +95,7 @@ def engines() -> str:
     """Ten seeds of the default run on either engine, and how likely such ranks are."""
     from scipy.stats import mannwhitneyu
 
-    records = read_records(MEASURED / "engines.jsonl")
+    records = read_lines(MEASURED / "engines.jsonl")
     rows = []
     for generation in (500, 1_000, 2_000):
         both = {
@@ -202,7 +202,7 @@ def _measured(file: str, title: str | None = None) -> str:
     told = ("benchmark", "machine")
     rows = [
         {name: value for name, value in row.items() if name not in told}
-        for row in read_records(MEASURED / f"{file}.jsonl")
+        for row in read_lines(MEASURED / f"{file}.jsonl")
         if title in (None, row["benchmark"])
     ]
     head = f"| {' | '.join(rows[0])} |\n" + "| --- " * len(rows[0]) + "|"

@@ -30,14 +30,12 @@ def train(words: list[str]) -> None:
         from plastica.dry_run import describe
 
         return describe(experiment)
-    run = _watched(
-        lambda display: carry_out(
-            experiment, chosen.out, source.recorded(arguments), display, start
-        )
+    told = source.recorded(arguments)
+    return _to_the_end(
+        lambda display: carry_out(experiment, chosen.out, told, display, start),
+        beside,
+        chosen.report,
     )
-    if cluster.leads():
-        _finish(run, beside, chosen.report)
-    return None
 
 
 def resume(words: list[str]) -> None:
@@ -54,9 +52,11 @@ def resume(words: list[str]) -> None:
     _set_up(replace(chosen, x64=config.get("x64", False)))
     experiment = again(config["source"], chosen.experiment)
     total = _total(chosen.generations, config["generations"])
-    run = _watched(lambda display: carry_on(chosen.run, experiment, total, display))
-    if cluster.leads():
-        _finish(run, {}, chosen.report)
+    _to_the_end(
+        lambda display: carry_on(chosen.run, experiment, total, display),
+        {},
+        chosen.report,
+    )
 
 
 def eval_(words: list[str]) -> None:
@@ -201,17 +201,27 @@ def _joins(chosen: options.Distributed) -> bool:
     return chosen.distributed or any(name is not None for name in named)
 
 
-def _watched(carry_out):
-    """Carries out with a display; an interrupted run says how to go on."""
+def _to_the_end(carry_out, beside: dict, report: bool) -> None:
+    """Carries out with a display, and shows what was found.
+
+    An interrupted run says how to go on; of one that diverged the best rule is shown.
+    """
+    from plastica.loop import Diverged
     from plastica.progress import Progress
     from plastica.run import Interrupted
 
     display = Progress() if cluster.leads() else None
     try:
-        return carry_out(display)
+        run = carry_out(display)
     except Interrupted as stop:
         print(f"stopped after a whole generation; go on: plastica resume {stop.path}")
         raise
+    except Diverged as stop:
+        if cluster.leads():
+            _finish(stop.run, beside, report)
+        raise
+    if cluster.leads():
+        _finish(run, beside, report)
 
 
 def _finish(run, beside: dict, wanted: bool) -> None:

@@ -23,6 +23,11 @@ SNAPSHOTS = 50  # of theta, along the generations first asked for
 class Diverged(RuntimeError):
     """Every member of a generation diverged; the last good state is on disk."""
 
+    def __init__(self, what: str, run: "Run") -> None:
+        """What happened, and the run, whose rule is the best until then."""
+        super().__init__(what)
+        self.run = run
+
 
 @runtime_checkable
 class Display(Protocol):
@@ -83,7 +88,8 @@ class Loop:
                 raise Diverged(
                     f"generation {self.generation + 1}: every member diverged (NaN or "
                     f"infinite losses); the state before it is in {self.run.path}; try "
-                    "a smaller deviation or rate"
+                    "a smaller deviation or rate",
+                    self.run,
                 )
             self.state, self.generation = lived, self.generation + 1
             last = self.generation == experiment.generations

@@ -17,8 +17,8 @@ from plastica.experiment import Experiment
 from plastica.folder import BEATS, RunFolder
 from plastica.kernels import library
 from plastica.learner import AbstractLearner, flatten, theta
-from plastica.loop import Display, Loop, key_for, plain
-from plastica.saving import arrays_of, load, save
+from plastica.loop import Display, Diverged, Loop, key_for
+from plastica.saving import arrays_of, load, read_rule, save
 from plastica.search.population import Population, measured, placed
 
 log = logging.getLogger(__name__)
@@ -171,14 +171,16 @@ def _carry_out(run, state, generation, seconds, display):
         with _signals_wait() as received:
             loop = Loop(run, placed(state), generation, seconds, rows)
             finished = loop.go(display, received)
+    except Diverged:
+        cluster.led(lambda: _keep_rule(run))
+        raise
     finally:
         if display:
             display.end()
     if not finished:
         by_hand = received and received[0] == signal.SIGINT
         raise Interrupted(130 if by_hand else cluster.LEFT, run.path)
-    made = _made(run, plain(loop.best))
-    cluster.led(lambda: run.folder.save_rule(run.best(), made))
+    cluster.led(lambda: _keep_rule(run))
     return run
 
 
@@ -228,10 +230,11 @@ def _config(experiment: Experiment, source: dict | None, chunks: dict) -> dict:
     }
 
 
-def _made(run: Run, score: float | None) -> dict:
-    config = run.folder.config()
-    told = ("source", "data", "versions", "commit")
-    return {"eval/loss": score} | {name: config.get(name) for name in told}
+def _keep_rule(run: Run) -> None:
+    """The best by evaluation becomes the rule found, and says how it was made."""
+    config, score = run.folder.config(), read_rule(run.folder.best)[1]["made"]
+    told = {name: config.get(name) for name in ("source", "data", "versions", "commit")}
+    run.folder.save_rule(run.best(), {"eval/loss": score["eval/loss"]} | told)
 
 
 def _new_folder(source: dict | None) -> Path:

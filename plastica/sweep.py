@@ -164,24 +164,28 @@ def add_records(runs: Sequence[Path], to: Path) -> int:
 
 
 def read_records(path: Path) -> list[Record]:
-    """Records from a file of JSON lines."""
+    """Records of runs from a file of JSON lines."""
+    told = read_lines(path)
+    if not all({"source", "scores"} <= set(each) for each in told):
+        raise Refusal(
+            f"{path} has lines that are no records of runs; bring back the file"
+        )
+    return told
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """A file of JSON lines, a dictionary each."""
     if not path.is_file():
         raise Refusal(
             f"there are no records at {path}; plastica reproduce and record make them"
         )
     try:
         told = [json.loads(line) for line in path.read_text().splitlines() if line]
-    except ValueError as error:
+        return [dict(each) for each in told]
+    except (ValueError, TypeError) as error:
         raise Refusal(
             f"{path} is not JSON lines: {error}; run the sweep again"
         ) from error
-    if not all(
-        isinstance(each, dict) and {"source", "scores"} <= set(each) for each in told
-    ):
-        raise Refusal(
-            f"{path} has lines that are no records of runs; give it as it was"
-        )
-    return told
 
 
 def flags(arguments: dict[str, Any]) -> Iterable[str]:

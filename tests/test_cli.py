@@ -19,6 +19,7 @@ import plastica
 from plastica import machine
 from plastica.cli import main
 from plastica.store import read_bundle, read_json, write_bundle, write_json
+from plastica.sweep import record
 
 from .conftest import TALE
 from .runs import ROOT, assert_same_arrays, flags, last_state, python, rows, rule
@@ -399,13 +400,14 @@ def test_a_learner_in_a_task_that_cannot_teach_it_is_refused(idea, here):
     assert not (here / "run").exists()
 
 
-def test_a_search_that_diverges_stops_with_one_line(idea, here):
+def test_a_search_that_diverges_says_so_in_one_line_and_shows_its_best(idea, here):
     idea(spoils=" / 0 * 0")
-    status, _, error = command("train", "my_idea.py:main", "--out", "run")
+    status, shown, error = command("train", "my_idea.py:main", "--out", "run")
     said = [line for line in error.splitlines() if line.startswith("plastica: ")]
     assert status == 1 and len(said) == 1 and "Traceback" not in error
     assert "generation 1: every member diverged" in said[0] and "is in run" in said[0]
     assert last_state("run")[1] == 0
+    assert "this rule" in shown and record(here / "run")["generations"] == 0
 
 
 @pytest.mark.parametrize(

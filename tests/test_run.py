@@ -188,6 +188,7 @@ def test_a_generation_that_diverges_whole_stops_the_run(corpus, tmp_path):
     state, generation = last_state(out)
     assert generation == 0 and not np.any(state["mean.w"])
     assert [row["generation"] for row in rows(out)] == [0]
+    assert eqx.tree_equal(pl.load(out, like=fragile), caught.value.run.best())
     with pytest.raises(Diverged):
         pl.resume(out, small(corpus, learner=fragile))
 

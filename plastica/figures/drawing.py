@@ -72,7 +72,8 @@ def table(records: Sequence[Record], title: str, *names: str) -> Table:
         minutes = np.mean([record["seconds"] / 60 for record in group])
         spread = f"{np.std(scores, ddof=1):.3f}" if len(scores) > 1 else "-"
         numbers = (len(scores), f"{min(scores):.3f}", f"{np.mean(scores):.3f}", spread)
-        generations = f"{group[0]['generations']:,}"
+        lived = [record["generations"] for record in group]
+        generations = " to ".join(f"{g:,}" for g in sorted({min(lived), max(lived)}))
         rows.append((named(names, key), (*numbers, generations, f"{minutes:.1f}")))
     columns = ("seeds", "best", "mean", "sd", "generations", "minutes a run")
     return Table(title, columns, tuple(rows))

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.skipif(
 
 NATIVE = Path(__file__).parents[2] / "native"
 MEMBERS = 12
-CHAOS = 1e-5  # an error in nats to which only a chaotic life grows rounding
+CHAOS = 1e-6  # an error in nats, ten of rounding: only a chaotic life grows to it
 ROUNDING = 3e-7  # of one number of about 3, in float32
 ANY_EDGES = ((0, 2), (2, 0), (1, 0), (1, 1), (2, 2))  # the driver has stranger ones
 SMALL = Network.layered(9, 17, 9)

@@ -90,8 +90,11 @@ def carry_out(
     for place in (folder, runs):
         place.mkdir(parents=True, exist_ok=True)
     elsewhere = _made_elsewhere(sweep, known)
-    whole = [run for run in sweep.runs if finished(runs / run.name)]
-    todo = [r for r in sweep.runs if r not in whole and r.name not in elsewhere]
+    todo = [
+        run
+        for run in sweep.runs
+        if not finished(runs / run.name) and run.name not in elsewhere
+    ]
     say(f"{len(sweep.runs)} runs, {len(sweep.runs) - len(todo)} of them made before")
 
     interrupted, alive = Event(), set()

@@ -215,7 +215,7 @@ def _made_elsewhere(sweep: Sweep, known: Sequence[Record]) -> dict[str, Record]:
     ours, records = shipped(), {}
     for told in known:
         source = told["source"] or {}
-        if source.get("experiment") in ours and not told.get("warm_start"):
+        if source.get("experiment") in ours and not _began_from_a_rule(told):
             records[asked(source["experiment"], source["arguments"])] = told
     begun_from = {run.start.name for run in sweep.runs if run.start}
     return {
@@ -224,6 +224,12 @@ def _made_elsewhere(sweep: Sweep, known: Sequence[Record]) -> dict[str, Record]:
         if run.experiment in ours and not run.start and run.name not in begun_from
         if (key := asked(run.experiment, run.arguments)) in records
     }
+
+
+def _began_from_a_rule(told: Record) -> bool:
+    """Older records tell it only by the rule's own row of scores."""
+    by_row = "where it began" in (told["scores"] or {}).get("rows", {})
+    return told.get("warm_start", by_row)
 
 
 @contextmanager

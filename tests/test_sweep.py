@@ -148,9 +148,13 @@ def test_runs_made_elsewhere_are_taken_from_their_records(
             ({"length": 90}, "it begins from another"),
         ]
     ]
+    warmed = {"rows": {"where it began": [], "this rule": []}}
+    told_by_its_scores = known[0] | {"scores": warmed, "commit": "warm"}
+    del told_by_its_scores["warm_start"]  # as before records had it
     known += [
         made | {"source": None},
         known[0] | {"warm_start": True, "commit": "warm"},
+        told_by_its_scores,
     ]
     said = []
     records = carry_out(sweep, tmp_path / "sweep", say=said.append, known=known)

@@ -37,7 +37,8 @@ pytestmark = pytest.mark.skipif(
 
 NATIVE = Path(__file__).parents[2] / "native"
 MEMBERS = 12
-CHAOS = 1e-6  # an error in nats, ten of rounding: only a chaotic life grows to it
+CHAOS = 1e-5  # an error in nats, far above rounding: only a chaotic life grows to it
+DRAWS = 4  # of thetas one rounding away: one life's error alone may be luck
 ROUNDING = 3e-7  # of one number of about 3, in float32
 ANY_EDGES = ((0, 2), (2, 0), (1, 0), (1, 1), (2, 2))  # the driver has stranger ones
 SMALL = Network.layered(9, 17, 9)
@@ -170,8 +171,12 @@ def in_float64(p):
 
 @functools.cache
 def witnesses(name):
-    p = life(name)
-    return np.asarray(p.on_xla(p.thetas)), in_float64(p)
+    """The worst error of XLA, of thetas as they are or next to them; exact losses."""
+    p, draw = life(name), np.random.default_rng(0)
+    exact, thetas = in_float64(p), np.asarray(p.thetas)
+    ways = draw.choice(np.float32([-np.inf, np.inf]), (DRAWS, *thetas.shape))
+    near = [thetas, *(np.nextafter(thetas, way) for way in ways)]
+    return np.max([rms(np.asarray(p.on_xla(t)) - exact) for t in near], 0), exact
 
 
 def rms(error):
@@ -184,10 +189,10 @@ def test_errs_no_more_than_xla(name, isa, monkeypatch):
     monkeypatch.setenv("PLASTICA_NATIVE_ISA", isa)
     if library.isa() != isa:
         pytest.skip(f"this machine has no {isa}")
-    p, (xla, exact) = life(name), witnesses(name)
+    p, (of_xla, exact) = life(name), witnesses(name)
     native = np.asarray(p.natively(p.thetas))
     assert native.shape == (MEMBERS, p.task.ticks)
-    of_xla, of_native = rms(xla - exact), rms(native - exact)
+    of_native = rms(native - exact)
     calm = (of_xla < CHAOS) & (of_native < CHAOS)
     assert np.mean(calm) > 0.5
     assert np.all(of_native[calm] <= 2 * of_xla[calm] + ROUNDING)

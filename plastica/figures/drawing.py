@@ -179,22 +179,27 @@ def heat(records: Sequence[Record], x: str, y: str, panels: str, unit: str) -> P
     """Mean final scores over a grid of two arguments, side by side for a third's."""
     from matplotlib.figure import Figure
 
-    groups = alike(records, panels, y, x)
-    sides = list(dict.fromkeys(key[0] for key in groups))
-    ys, xs = (sorted({key[i] for key in groups}) for i in (1, 2))
+    means = {
+        key: np.mean([final(record) for record in group])
+        for key, group in alike(records, panels, y, x).items()
+    }
+    sides = list(dict.fromkeys(key[0] for key in means))
+    ys, xs = (sorted({key[i] for key in means}) for i in (1, 2))
+    spelt = [name.replace("_", " ") for name in (x, y, panels)]
+    colours = {"cmap": "summer_r", "alpha": 0.7}  # pale: numbers stand on them
+    colours |= {"vmin": min(means.values()), "vmax": max(means.values())}
     figure = Figure(figsize=(3.6 * len(sides), 3.2), layout="constrained")
     for axes, side in zip(
         np.atleast_1d(figure.subplots(1, len(sides))), sides, strict=True
     ):
-        scores = np.full((len(ys), len(xs)), np.nan)
-        for (own, at_y, at_x), group in groups.items():
+        grid = np.full((len(ys), len(xs)), np.nan)
+        for (own, at_y, at_x), mean in means.items():
             if own == side:
-                mean = np.mean([final(record) for record in group])
                 place = ys.index(at_y), xs.index(at_x)
-                scores[place] = mean
+                grid[place] = mean
                 axes.text(*place[::-1], f"{mean:.2f}", ha="center", va="center")
-        axes.imshow(-scores, cmap="summer", origin="lower", aspect="auto")
-        axes.set(xlabel=x, ylabel=y, title=f"{panels} {side}")
+        axes.imshow(grid, origin="lower", aspect="auto", **colours)
+        axes.set(xlabel=spelt[0], ylabel=spelt[1], title=f"{spelt[2]} {side}")
         axes.set_xticks(range(len(xs)), xs)
         axes.set_yticks(range(len(ys)), ys)
     return Panel("The figure", f"Mean {unit} over seeds; less is better.", svg(figure))

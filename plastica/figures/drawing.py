@@ -44,8 +44,12 @@ def argument(record: Record, name: str) -> Any:
 
 
 def final(record: Record, row: str = "this rule") -> float:
-    """A row's mean score at the end, in the column that counts: the last."""
-    return record["scores"]["rows"][row][-1]["mean"]
+    """A row's mean score at the end, in the column that counts: the last.
+
+    Infinite where a life that it is the mean of diverged.
+    """
+    mean = record["scores"]["rows"][row][-1]["mean"]
+    return mean if np.isfinite(mean) else np.inf
 
 
 def means(record: Record, row: str = "this rule") -> dict[str, float]:
@@ -65,13 +69,19 @@ def alike(records: Sequence[Record], *names: str) -> dict[tuple, list[Record]]:
 
 
 def table(records: Sequence[Record], title: str, *names: str) -> Table:
-    """Best and mean final score with its spread over seeds, by some arguments."""
+    """Best and mean final score with its spread over seeds, by some arguments.
+
+    Of seeds whose scores are finite; how many are not is told.
+    """
     rows = []
     for key, group in alike(records, *names).items():
-        scores = [final(record) for record in group]
+        scores = [score for record in group if np.isfinite(score := final(record))]
         minutes = np.mean([record["seconds"] / 60 for record in group])
         spread = f"{np.std(scores, ddof=1):.3f}" if len(scores) > 1 else "-"
-        numbers = (len(scores), f"{min(scores):.3f}", f"{np.mean(scores):.3f}", spread)
+        least, mean = (f"{f(scores):.3f}" if scores else "-" for f in (min, np.mean))
+        lost = f", {len(group) - len(scores)} diverged"
+        seeds = f"{len(group)}{lost if len(scores) < len(group) else ''}"
+        numbers = (seeds, least, mean, spread)
         lived = [record["generations"] for record in group]
         generations = " to ".join(f"{g:,}" for g in sorted({min(lived), max(lived)}))
         rows.append((named(names, key), (*numbers, generations, f"{minutes:.1f}")))

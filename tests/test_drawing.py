@@ -1,0 +1,44 @@
+"""What tables and pictures make of records."""
+
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+
+from plastica.figures.drawing import best_seeds, dots, table
+
+ENDS = {30: [0.5, 0.7, 0.6], 100: [np.nan, 2.0, 1.0], 300: [np.nan, np.nan]}
+
+
+def record(length, seed, mean):
+    rows = {"this rule": [{"mean": 9.0}, {"mean": mean}]}
+    return {
+        "source": {"experiment": "paper.memorise", "arguments": {"length": length}},
+        "scores": {"columns": ["first", "second"], "rows": rows},
+        "seconds": 60.0,
+        "generations": 10,
+        "seed": seed,
+    }
+
+
+RECORDS = [record(t, s, x) for t, ends in ENDS.items() for s, x in enumerate(ends)]
+
+
+def test_a_seed_that_diverged_is_told_and_not_averaged():
+    rows = dict(table(RECORDS, "nats", "length").rows)
+    assert rows["length 30"][:4] == ("3", "0.500", "0.600", "0.100")
+    assert rows["length 100"][:4] == ("3, 1 diverged", "1.000", "1.500", "0.707")
+    assert rows["length 300"][:4] == ("2, 2 diverged", "-", "-", "-")
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        partial(best_seeds, x="length", lines=["experiment"], y="nats"),
+        partial(dots, names=["length"], x="nats"),
+    ],
+)
+def test_a_picture_leaves_it_out(picture):
+    coordinates = re.findall(r' (?:d|x|y)="([^"]*)"', picture(RECORDS).html)
+    assert coordinates and not re.search("nan|inf", " ".join(coordinates))

@@ -1,5 +1,6 @@
 """What all tests share: shapes checked, no rank promoted, two pretended devices."""
 
+import os
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from beartype import BeartypeConf, FrozenDict, beartype
 from jaxtyping import install_import_hook
 
+# Most of the tests' time is compilation, most of what they compile runs once. XLA's own
+# passes stay; processes that tests start inherit it.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -74,9 +74,9 @@ def assert_same_run(one, other):
 
 def on_one_device():
     """One CPU device, and the package from this checkout, for a process of its own."""
-    flag = "--xla_force_host_platform_device_count=1"
+    flags = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=1"
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return os.environ | {"XLA_FLAGS": flag, "PYTHONPATH": path}
+    return os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": path}
 
 
 def python(*words, before=(), **options):

@@ -39,6 +39,7 @@ NATIVE = Path(__file__).parents[2] / "native"
 MEMBERS = 12
 CHAOS = 1e-5  # an error in nats, far above rounding: only a chaotic life grows to it
 DRAWS = 4  # of thetas one rounding away: one life's error alone may be luck
+AS_USED = {"xla_backend_optimization_level": 3}  # the rival's rounding, with its FMAs
 ROUNDING = 3e-7  # of one number of about 3, in float32
 ANY_EDGES = ((0, 2), (2, 0), (1, 0), (1, 1), (2, 2))  # the driver has stranger ones
 SMALL = Network.layered(9, 17, 9)
@@ -111,7 +112,7 @@ def posed(network, length, readout, scale, forms=None, readings=2):
     task = Text(jnp.asarray(text), symbols, length, readings)
     key = jax.random.key(7)
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=AS_USED)
     @jax.vmap
     def on_xla(theta):
         return lifetime(learner_of(theta), task, key).value

@@ -79,11 +79,8 @@ def weight_inputs(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     sizes, weights = _forms(scale)
     fed = {"fed": ["side by side", "product", "both"]}
     runs = [
-        _by_length("forms", sizes, seeds, weight | fed | {"replaces": replaces})
-        for weight, replaces in (
-            (weights["pmlp"], [False, True]),
-            (weights["lstm"], [True]),
-        )
+        _by_length("forms", sizes, seeds, weight | fed)
+        for weight in (weights["pmlp"] | {"replaces": [False, True]}, weights["lstm"])
     ]
     picture = partial(dots, names=lines, x=MEMORY)
     return Sweep(sum(runs, ()), drawn(MEMORY, *lines, picture=picture))
@@ -276,7 +273,8 @@ def _forms(scale: str) -> tuple[dict, dict]:
         "paper": {100: ((160,), 10_000)},
     }[scale]
     pmlp = {"synapse": ["pmlp"]} | VECTORS | hidden
-    return sizes, {"pmlp": pmlp, "lstm": {"synapse": ["lstm"]} | VECTORS}
+    lstm = {"synapse": ["lstm"], "replaces": [True]} | VECTORS  # it always replaces
+    return sizes, {"pmlp": pmlp, "lstm": lstm}
 
 
 def _models(scale: str, sizes: dict, seeds: int, text: dict) -> tuple[Planned, ...]:

@@ -6,15 +6,16 @@ from functools import partial
 import numpy as np
 import pytest
 
-from plastica.figures.drawing import best_seeds, dots, table
+from plastica.figures.drawing import best_seeds, dots, heat, table
 
 ENDS = {30: [0.5, 0.7, 0.6], 100: [np.nan, 2.0, 1.0], 300: [np.nan, np.nan]}
 
 
 def record(length, seed, mean):
     rows = {"this rule": [{"mean": 9.0}, {"mean": mean}]}
+    arguments = {"length": length, "seed": seed}
     return {
-        "source": {"experiment": "paper.memorise", "arguments": {"length": length}},
+        "source": {"experiment": "paper.memorise", "arguments": arguments},
         "scores": {"columns": ["first", "second"], "rows": rows},
         "seconds": 60.0,
         "generations": 10,
@@ -37,8 +38,16 @@ def test_a_seed_that_diverged_is_told_and_not_averaged():
     [
         partial(best_seeds, x="length", lines=["experiment"], y="nats"),
         partial(dots, names=["length"], x="nats"),
+        partial(heat, x="seed", y="length", panels="experiment", unit="nats"),
     ],
 )
 def test_a_picture_leaves_it_out(picture):
     coordinates = re.findall(r' (?:d|x|y)="([^"]*)"', picture(RECORDS).html)
     assert coordinates and not re.search("nan|inf", " ".join(coordinates))
+
+
+def test_a_grid_says_where_seeds_diverged():
+    panel = heat(RECORDS, x="seed", y="length", panels="experiment", unit="nats")
+    spelt = re.findall("<!-- (.*?) -->", panel.html)
+    assert spelt.count("diverged") == 3 and {"0.50", "2.00"} <= set(spelt)
+    assert "inf" not in spelt

@@ -186,7 +186,10 @@ def curves(records: Sequence[Record], lines: Sequence[str], y: str) -> Panel:
 
 
 def heat(records: Sequence[Record], x: str, y: str, panels: str, unit: str) -> Panel:
-    """Mean final scores over a grid of two arguments, side by side for a third's."""
+    """Mean final scores over a grid of two arguments, side by side for a third's.
+
+    A place one of whose seeds diverged has no colour, and says so.
+    """
     from matplotlib.figure import Figure
 
     means = {
@@ -197,7 +200,8 @@ def heat(records: Sequence[Record], x: str, y: str, panels: str, unit: str) -> P
     ys, xs = (sorted({key[i] for key in means}) for i in (1, 2))
     spelt = [name.replace("_", " ") for name in (x, y, panels)]
     colours = {"cmap": "summer_r", "alpha": 0.7}  # pale: numbers stand on them
-    colours |= {"vmin": min(means.values()), "vmax": max(means.values())}
+    finite = [mean for mean in means.values() if np.isfinite(mean)]
+    colours |= {"vmin": min(finite, default=0), "vmax": max(finite, default=1)}
     figure = Figure(figsize=(3.6 * len(sides), 3.2), layout="constrained")
     for axes, side in zip(
         np.atleast_1d(figure.subplots(1, len(sides))), sides, strict=True
@@ -206,8 +210,9 @@ def heat(records: Sequence[Record], x: str, y: str, panels: str, unit: str) -> P
         for (own, at_y, at_x), mean in means.items():
             if own == side:
                 place = ys.index(at_y), xs.index(at_x)
-                grid[place] = mean
-                axes.text(*place[::-1], f"{mean:.2f}", ha="center", va="center")
+                grid[place] = mean if np.isfinite(mean) else np.nan
+                told = f"{mean:.2f}" if np.isfinite(mean) else "diverged"
+                axes.text(*place[::-1], told, ha="center", va="center")
         axes.imshow(grid, origin="lower", aspect="auto", **colours)
         axes.set(xlabel=spelt[0], ylabel=spelt[1], title=f"{spelt[2]} {side}")
         axes.set_xticks(range(len(xs)), xs)

@@ -170,14 +170,23 @@ def best_seeds(
     return Panel("The figure", "Lines: the best seed. Dots: every seed.", svg(figure))
 
 
-def curves(records: Sequence[Record], lines: Sequence[str], y: str) -> Panel:
-    """Held-out loss over generations: the best seed of each kind, the fourth dashed."""
+def curves(
+    records: Sequence[Record],
+    lines: Sequence[str],
+    y: str,
+    among: Sequence[Record] = (),
+) -> Panel:
+    """Held-out loss over generations: the best seed of each kind, the fourth dashed.
+
+    A kind has the colour that it has in a picture of all the records it is `among`.
+    """
     figure, axes = new_figure()
-    for i, (kind, group) in enumerate(alike(records, *lines).items()):
+    kinds = list(alike(among or records, *lines))
+    for kind, group in alike(records, *lines).items():
+        colour = COLOURS[kinds.index(kind) % len(COLOURS)]
         for record, style in zip(group[::3], ("-", "--"), strict=False):
             generations, losses = np.array(record["curve"], float).T
             label = named(lines, kind) if style == "-" else None
-            colour = COLOURS[i % len(COLOURS)]
             axes.plot(generations, -losses, style, color=colour, label=label)
     axes.set(xlabel="generation", ylabel=fill(f"minus {y}", WIDEST))
     axes.legend(fontsize=7, frameon=False)

@@ -78,7 +78,7 @@ def figure2_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 4) -> Sweep:
 
     def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
         panels = [
-            curves(group, lines=names, y=f"{MEMORY} of {length}")
+            curves(group, lines=names, y=f"{MEMORY} of {length}", among=records)
             for (length,), group in alike(records, "length").items()
         ]
         return table(records, MEMORY, "length", *names), panels

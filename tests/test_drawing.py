@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from plastica.figures.drawing import best_seeds, dots, heat, table
+from plastica.figures.drawing import best_seeds, curves, dots, heat, table
+from plastica.plots import COLOURS
 
 ENDS = {30: [0.5, 0.7, 0.6], 100: [np.nan, 2.0, 1.0], 300: [np.nan, np.nan]}
 
@@ -51,3 +52,14 @@ def test_a_grid_says_where_seeds_diverged():
     spelt = re.findall("<!-- (.*?) -->", panel.html)
     assert spelt.count("diverged") == 3 and {"0.50", "2.00"} <= set(spelt)
     assert "inf" not in spelt
+
+
+def test_a_kind_keeps_its_colour_from_picture_to_picture():
+    told = [record | {"curve": [[0, 3.0], [10, 1.0]]} for record in RECORDS]
+    second = [record for record in told if record["seed"] == 1]
+    alone, among = (
+        curves(second, lines=["seed"], y="nats", **more).html
+        for more in ({}, {"among": told})
+    )
+    assert COLOURS[0] in alone and COLOURS[1] not in alone
+    assert COLOURS[1] in among and COLOURS[0] not in among

@@ -39,7 +39,6 @@ def test_a_seed_that_diverged_is_told_and_not_averaged():
     [
         partial(best_seeds, x="length", lines=["experiment"], y="nats"),
         partial(dots, names=["length"], x="nats"),
-        partial(heat, x="seed", y="length", panels="experiment", unit="nats"),
     ],
 )
 def test_a_picture_leaves_it_out(picture):

@@ -15,7 +15,7 @@ from plastica.sweep import Record
 Scale = Annotated[
     Literal["laptop", "paper"],
     arg(
-        help="laptop: at most an hour on two cores; paper: the document's own, on a GPU"
+        help="laptop: up to two hours on two cores; paper: the document's own, on a GPU"
     ),
 ]
 

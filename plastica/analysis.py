@@ -3,7 +3,7 @@
 Whether its update is a gradient; what its state tells of a world; where states go.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -18,39 +18,28 @@ NOTHING = 1e-8  # a singular value below this, as the largest is 1
 STEPS = 500
 
 
-def change(
-    learner: AbstractLearner,
-    state: State,
-    x: Float[Array, "*batch in"],
-    feedback: Feedback,
-) -> tuple[
-    Float[Array, "weights"],
-    Callable[[Float[Array, "weights"]], Float[Array, "weights"]],
-]:
-    """A state's weights `state.w` as one vector, and how one tick changes any such."""
-    w, weights_of = ravel_pytree(state.w)
-
-    def changed(vector):
-        predicted, _ = learner.predict(state._replace(w=weights_of(vector)), x)
-        return ravel_pytree(learner.learn(predicted, feedback).w)[0] - vector
-
-    return w, changed
-
-
 def jacobian(
     learner: AbstractLearner,
     state: State,
     x: Float[Array, "*batch in"],
     feedback: Feedback,
 ) -> Float[np.ndarray, "weights weights"]:
-    """Derivatives `[k, m]` of the change of weight k by weight m (004, Eq. 10)."""
+    """Derivatives `[k, m]` of the change of weight k by weight m (004, Eq. 10).
+
+    Weights are those of `state.w`, as one vector; the change is that of one tick.
+    """
     return np.asarray(_derivatives(learner, state, x, feedback))
 
 
 @eqx.filter_jit
 def _derivatives(learner, state, x, feedback):
-    w, changed = change(learner, state, x, feedback)
-    return jax.jacfwd(changed)(w)
+    w, weights_of = ravel_pytree(state.w)
+
+    def change(vector):
+        predicted, _ = learner.predict(state._replace(w=weights_of(vector)), x)
+        return ravel_pytree(learner.learn(predicted, feedback).w)[0] - vector
+
+    return jax.jacfwd(change)(w)
 
 
 def asymmetry(Q: Float[np.ndarray, "weights weights"]) -> float:

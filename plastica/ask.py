@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from plastica import lifetime
-from plastica.exhibit import Score
 from plastica.learner import AbstractLearner
 from plastica.lifetime import Watch, birth, check, total
+from plastica.shown import Score
 from plastica.task import AbstractTask
 
 
@@ -52,7 +52,7 @@ def live(
 @eqx.filter_jit
 def _scores(learner, task, keys):
     return jax.lax.map(
-        lambda k: total(lifetime.lifetime(learner, task, k)), keys, batch_size=16
+        lambda k: total(lifetime.life(learner, task, k)), keys, batch_size=16
     )
 
 

@@ -1,32 +1,27 @@
 """One neuron's or synapse's update, or one layer's, as a small network: no batch."""
 
 from itertools import accumulate
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.errors import Refusal
+from plastica.errors import Refusal, check_word
 
 Fed = Literal["side by side", "product", "both"]
 FEATURES = {"side by side": 2, "product": 1, "both": 3}
-Role = Literal["neuron", "synapse"]
-OP = Literal["MLP", "MLP-tanh", "LSTM", "LSTM-sigma", "LSTM-id", "GATED"]
+OP = Literal["MLP", "MLP-tanh", "LSTM", "LSTM-sigma", "LSTM-id", "GATED"]  # of 001
 Part = Float[Array, "..."]  # (*where, numbers); 1 in `where` is the same for all there
 Parts = tuple[Part, ...]
+Units = Float[Array, "units"]
 Activation = Literal["linear", "tanh", "relu", "sigmoid"]
 ACTIVATIONS = {
     "linear": lambda x: x,
     "tanh": jnp.tanh,
     "relu": jax.nn.relu,
     "sigmoid": jax.nn.sigmoid,
-}
-SEEN: dict[str, Activation] = {
-    "LSTM": "tanh",
-    "LSTM-sigma": "sigmoid",
-    "LSTM-id": "linear",
 }
 
 
@@ -45,10 +40,8 @@ class PMLP(eqx.Module):
     @classmethod
     def zeros(cls, inputs: int, hidden: int, outputs: int) -> Self:
         """All parameters zero: where SNES starts its mean (000, table 1)."""
-        square, column = jnp.zeros((hidden, inputs)), jnp.zeros((hidden,))
-        return cls(
-            square, square, column, jnp.zeros((outputs, hidden)), jnp.zeros(outputs)
-        )
+        into, out = jnp.zeros((hidden, inputs)), jnp.zeros((outputs, hidden))
+        return cls(into, into, jnp.zeros(hidden), out, jnp.zeros(outputs))
 
     @property
     def outputs(self) -> int:
@@ -86,9 +79,7 @@ class MLP(eqx.Module):
     @classmethod
     def random(cls, key: PRNGKeyArray, inputs: int, hidden: int, outputs: int) -> Self:
         """Weights N(0, 1 / fan in), biases zero, tanh."""
-        key_in, key_out = jax.random.split(key)
-        into = jax.random.normal(key_in, (hidden, inputs)) / jnp.sqrt(inputs)
-        out = jax.random.normal(key_out, (outputs, hidden)) / jnp.sqrt(hidden)
+        into, out = matrices(key, None, (hidden, inputs), (outputs, hidden))
         return cls(into, jnp.zeros(hidden), out, jnp.zeros(outputs))
 
     def __call__(self, a: Float[Array, "inputs"]) -> Float[Array, "outputs"]:
@@ -113,9 +104,7 @@ class Dense(eqx.Module):
         cls, key: PRNGKeyArray, inputs: int, outputs: int, f: Activation, scale: float
     ) -> Self:
         """Weights N(0, scale^2), biases zero."""
-        return cls(
-            scale * jax.random.normal(key, (outputs, inputs)), jnp.zeros(outputs), f
-        )
+        return cls(matrix(key, (outputs, inputs), scale), jnp.zeros(outputs), f)
 
     def __call__(self, x: Float[Array, "inputs"]) -> Float[Array, "outputs"]:
         """What the layer puts out."""
@@ -144,24 +133,17 @@ class LSTM(eqx.Module):
         cls, key: PRNGKeyArray, inputs: int, units: int, scale: float | None = None
     ) -> Self:
         """Weights N(0, scale^2) or 1 / fan in; biases zero, the forget gate's 1."""
-        key_x, key_h = jax.random.split(key)
-        bias = jnp.zeros((4, units)).at[1].set(1.0).ravel()
-        return cls(
-            _drawn(key_x, 4 * units, inputs, scale),
-            _drawn(key_h, 4 * units, units, scale),
-            bias,
-        )
+        W_x, W_h = matrices(key, scale, (4 * units, inputs), (4 * units, units))
+        return cls(W_x, W_h, jnp.zeros((4, units)).at[1].set(1.0).ravel())
 
-    def newborn(self) -> tuple[Float[Array, "units"], Float[Array, "units"]]:
+    def newborn(self) -> tuple[Units, Units]:
         """Hidden state and cell at zero."""
         zero = jnp.zeros(self.W_h.shape[1])
         return zero, zero
 
     def __call__(
-        self,
-        memory: tuple[Float[Array, "units"], Float[Array, "units"]],
-        x: Float[Array, "inputs"],
-    ) -> tuple[Float[Array, "units"], Float[Array, "units"]]:
+        self, memory: tuple[Units, Units], x: Float[Array, "inputs"]
+    ) -> tuple[Units, Units]:
         """The next hidden state and cell."""
         h, c = memory
         return opened(self.W_x @ x + self.W_h @ h + self.b, c, "tanh")
@@ -186,20 +168,14 @@ class RNN(eqx.Module):
         cls, key: PRNGKeyArray, inputs: int, units: int, scale: float | None = None
     ) -> Self:
         """Weights N(0, scale^2), or 1 / fan in; biases zero."""
-        key_x, key_h = jax.random.split(key)
-        return cls(
-            _drawn(key_x, units, inputs, scale),
-            _drawn(key_h, units, units, scale),
-            jnp.zeros(units),
-        )
+        W_x, W_h = matrices(key, scale, (units, inputs), (units, units))
+        return cls(W_x, W_h, jnp.zeros(units))
 
-    def newborn(self) -> tuple[Float[Array, "units"]]:
+    def newborn(self) -> tuple[Units]:
         """The hidden state at zero."""
         return (jnp.zeros(self.W_h.shape[1]),)
 
-    def __call__(
-        self, memory: tuple[Float[Array, "units"]], x: Float[Array, "inputs"]
-    ) -> tuple[Float[Array, "units"]]:
+    def __call__(self, memory: tuple[Units], x: Float[Array, "inputs"]) -> tuple[Units]:
         """The next hidden state."""
         (h,) = memory
         return (jnp.tanh(self.W_x @ x + self.W_h @ h + self.b),)
@@ -221,14 +197,8 @@ class SplitLSTM(eqx.Module):
                 f"an LSTM splits a state into hidden and cell halves, got {state} "
                 f"numbers; take {state + 1}"
             )
-        units = state // 2
-        return cls(
-            LSTM(
-                jnp.zeros((4 * units, inputs)),
-                jnp.zeros((4 * units, units)),
-                jnp.zeros(4 * units),
-            )
-        )
+        W_x, W_h = jnp.zeros((2 * state, inputs)), jnp.zeros((2 * state, state // 2))
+        return cls(LSTM(W_x, W_h, jnp.zeros(2 * state)))
 
     @property
     def outputs(self) -> int:
@@ -259,13 +229,11 @@ class Synapse(eqx.Module):
         cls, kind: str, state: int, hidden: int, fed: Fed, replaces: bool
     ) -> Self:
         """All parameters zero; `kind` is "pmlp" or "lstm", which always replaces."""
-        if fed not in FEATURES:
-            raise Refusal(f"a synapse is fed {', '.join(FEATURES)}, got {fed!r}")
+        check_word("what a synapse is fed", fed, FEATURES)
+        check_word("a synapse that is a network", kind, ("pmlp", "lstm"))
         features = FEATURES[fed]
         if kind == "lstm":
             return cls(SplitLSTM.zeros(features, state), fed, True)
-        if kind != "pmlp":
-            raise Refusal(f'a synapse is "hebb", "pmlp" or "lstm", got {kind!r}')
         return cls(PMLP.zeros(state + features, hidden, state), fed, replaces)
 
     @property
@@ -284,14 +252,12 @@ class Synapse(eqx.Module):
         self, w: Float[Array, "n_w"], pre: Float[Array, ""], post: Float[Array, ""]
     ) -> Float[Array, "n_w"]:
         """The weight's next state."""
-        side_by_side = jnp.stack([pre, post])
-        product = (pre * post)[None]
         features = {
-            "side by side": side_by_side,
-            "product": product,
-            "both": jnp.concatenate([side_by_side, product]),
+            "side by side": (pre, post),
+            "product": (pre * post,),
+            "both": (pre, post, pre * post),
         }[self.fed]
-        new = self.update(jnp.concatenate([w, features]))
+        new = self.update(jnp.concatenate([w, jnp.stack(features)]))
         return new if self.replaces else w + new
 
 
@@ -303,73 +269,21 @@ def affine(W: Float[Array, "outputs inputs"], parts: Parts, b: Part) -> Part:
     """
     ends = list(accumulate(part.shape[-1] for part in parts))
     blocks = jnp.split(W, ends[:-1], axis=1)
-    products = [part @ M.T for part, M in zip(parts, blocks, strict=True)]
-    return sum(products[1:], products[0]) + jnp.expand_dims(
-        b, range(products[0].ndim - 1)
-    )
+    first, *others = [part @ M.T for part, M in zip(parts, blocks, strict=True)]
+    return sum(others, first) + jnp.expand_dims(b, range(first.ndim - 1))
 
 
-class Feedforward(eqx.Module):
-    """OP(s, x) = MLP([s, x]), squashed at the output (001, section 6)."""
-
-    mlp: MLP
-    squash: Activation = eqx.field(static=True)
-
-    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
-        """The next states of many neurons or synapses at once."""
-        return ACTIVATIONS[self.squash](self.mlp.of((s, *x)))
+def matrix(
+    key: PRNGKeyArray, shape: tuple[int, ...], scale: float | None
+) -> Float[Array, "post pre"]:
+    """A matrix N(0, scale^2), or N(0, 1 / fan in) without a scale."""
+    normal = jax.random.normal(key, shape)
+    return normal / jnp.sqrt(shape[-1]) if scale is None else scale * normal
 
 
-class Halved(eqx.Module):
-    """OP(s, x) by an LSTM: s is its hidden state, then its cell (001, section 6)."""
-
-    cell: LSTM
-    seen: Activation = eqx.field(static=True)
-
-    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
-        """The next states of many neurons or synapses at once."""
-        h, c = jnp.split(s, 2, axis=-1)
-        W = jnp.concatenate([self.cell.W_h, self.cell.W_x], axis=1)
-        return jnp.concatenate(
-            opened(affine(W, (h, *x), self.cell.b), c, self.seen), -1
-        )
-
-
-class Gated(eqx.Module):
-    """OP(s, x) that moves s towards a new value through a gate (001, Eq. 10 to 13)."""
-
-    mlp: MLP
-
-    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
-        """The next states of many at once; synapses are `drawn` to h_i h_j^1 too."""
-        a, b = jnp.split(self.mlp.of((s, *x)), 2, axis=-1)  # Eq. (10)
-        g = jax.nn.sigmoid(a)  # Eq. (11)
-        r = jnp.tanh(b)  # Eq. (12)
-        return (1 - g) * s + g * (r + drawn)  # Eq. (13)
-
-
-def op(
-    key: PRNGKeyArray, name: OP, role: Role, sizes: tuple[int, int, int]
-) -> Feedforward | Halved | Gated:
-    """An OP of 001 by its name, drawn; `sizes`: of the state, x, and hidden layer."""
-    state, inputs, hidden = sizes
-    if name not in get_args(OP):
-        raise Refusal(f"there is no OP {name!r}; there are {', '.join(get_args(OP))}")
-    if state < 2 or (name in SEEN and state % 2):
-        raise Refusal(
-            f"{name} wants a state of two numbers or more, an even number if an LSTM "
-            f"is to halve it; got {state}, take {max(state + state % 2, 2)}"
-        )
-    if name in SEEN:
-        return Halved(LSTM.random(key, inputs, state // 2), SEEN[name])
-    if name == "GATED":
-        return Gated(MLP.random(key, state + inputs, hidden, 2 * state))
-    mlp = MLP.random(key, state + inputs, hidden, state)
-    if name == "MLP-tanh":
-        return Feedforward(mlp, "tanh")
-    return Feedforward(mlp, "sigmoid" if role == "neuron" else "linear")
-
-
-def _drawn(key, post: int, pre: int, scale: float | None) -> Float[Array, "post pre"]:
-    normal = jax.random.normal(key, (post, pre))
-    return normal / jnp.sqrt(pre) if scale is None else scale * normal
+def matrices(
+    key: PRNGKeyArray, scale: float | None, *shapes: tuple[int, int]
+) -> list[Float[Array, "_ _"]]:
+    """Such matrices of several shapes, each drawn by a key of its own."""
+    keys = jax.random.split(key, len(shapes))
+    return [matrix(k, shape, scale) for k, shape in zip(keys, shapes, strict=True)]

@@ -15,11 +15,16 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
+from jax.experimental.multihost_utils import (
+    broadcast_one_to_all,
+    process_allgather,
+)
 
 from plastica import machine
 from plastica.errors import Refusal
@@ -34,9 +39,7 @@ ENDED = ("done", "failed")  # last words of a process
 LEFT = 75  # the exit status: try again, with `resume`
 LAST_TABLE_SECONDS = 24 * 3600  # for the leader, while the others wait to end with it
 _status: int | None = None  # once this process is about to end with an error
-_on_abort: Any = (
-    None  # what C calls then, kept as long as this process; None: not joined
-)
+_on_abort: Any = None  # what C calls then, kept alive; None: not joined
 MOST_CORES = 1024
 LONGEST_MESSAGE = 1024
 
@@ -54,9 +57,7 @@ class Place:
 
     def __post_init__(self) -> None:
         """Refuse half of an address."""
-        given = [
-            v is not None for v in (self.coordinator, self.processes, self.process)
-        ]
+        given = [part is not None for part in astuple(self)]
         if any(given) and not all(given):
             raise Refusal(
                 "name --coordinator HOST:PORT, --processes N and --process I, all "
@@ -81,22 +82,12 @@ def join(
 
     The rest is of this process's machine: see `machine.set_up`.
     """
-    _connect(place)
-    machine.set_up(device, devices, x64)
-    _share_cores()
-
-
-def _connect(place: Place) -> None:
-    import jax
-
     _abort_as_leaving()
     _never_preempting()
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
         jax.distributed.initialize(
-            place.coordinator,
-            place.processes,
-            place.process,
+            *astuple(place),
             heartbeat_timeout_seconds=JAX_PATIENCE_SECONDS,
             shutdown_timeout_seconds=LAST_TABLE_SECONDS,
         )
@@ -106,6 +97,8 @@ def _connect(place: Place) -> None:
             "MPI or Kubernetes start all processes alike, elsewhere give each "
             "--coordinator, --processes and --process"
         ) from error
+    machine.set_up(device, devices, x64)
+    _share_cores()
 
 
 def ends_with(status: int) -> None:
@@ -120,15 +113,11 @@ def ends_with(status: int) -> None:
 
 def count() -> int:
     """How many processes there are."""
-    import jax
-
     return jax.process_count()
 
 
 def leads() -> bool:
     """Whether this is the process that writes."""
-    import jax
-
     return jax.process_index() == 0
 
 
@@ -137,14 +126,10 @@ def _share_cores() -> None:
 
     Processes of one machine that may use the same cores share them evenly.
     """
-    if count() == 1:
-        return
-    from jax.experimental.multihost_utils import process_allgather
-
     mask = np.zeros(MOST_CORES, np.uint8)
     mask[[core % MOST_CORES for core in machine.affinity()]] = 1
     host = np.frombuffer(np.uint32(zlib.crc32(socket.gethostname().encode())), np.uint8)
-    everyone = np.asarray(process_allgather(np.concatenate([host, mask])))
+    everyone = _gathered(np.concatenate([host, mask]))
     neighbours = everyone[(everyone[:, :4] == host).all(1), 4:]
     together = int(neighbours.any(0).sum())
     machine.use_cores(max(together // len(neighbours), 1))
@@ -173,13 +158,14 @@ def led_context(enter: Callable[[], contextlib.AbstractContextManager]):
         yield
 
 
-def spoken(array: np.ndarray) -> np.ndarray:
-    """The leader's array, everywhere."""
-    if count() == 1:
-        return array
-    from jax.experimental.multihost_utils import broadcast_one_to_all
+def _gathered(mine: np.ndarray) -> np.ndarray:
+    """What every process says, in their order: all wait here for each other."""
+    return np.asarray(process_allgather(mine)) if count() > 1 else mine[None]
 
-    return np.asarray(broadcast_one_to_all(array))
+
+def spoken(array: np.ndarray) -> np.ndarray:
+    """The leader's array, everywhere; only that one travels."""
+    return array if count() == 1 else np.asarray(broadcast_one_to_all(array))
 
 
 def unanimous(mine: bool) -> bool:
@@ -201,11 +187,7 @@ def agreed(stop: bool, save: bool, until: int = 0) -> tuple[bool, bool, int]:
 
     With them, the generation until which the leader wants not to be asked again.
     """
-    if count() == 1:
-        return stop, save, 0
-    from jax.experimental.multihost_utils import process_allgather
-
-    said = np.asarray(process_allgather(np.array([stop, save, until])))
+    said = _gathered(np.array([stop, save, until]))
     return bool(said[:, 0].any()), bool(said[0, 1]), int(said[0, 2])
 
 
@@ -213,8 +195,6 @@ def whole(tree: Any) -> Any:
     """A pytree with all of every array here, wherever its parts are."""
     if count() == 1:
         return tree
-    import jax
-    from jax.experimental.multihost_utils import process_allgather
 
     def here(leaf):
         there = isinstance(leaf, jax.Array) and not leaf.is_fully_replicated
@@ -236,23 +216,18 @@ def watched(folder: Path) -> Iterator[None]:
         return
     beats = _Beats(folder)
     beats.start()
-    word = "failed"
     try:
         yield
-        word = "done"
-    except SystemExit:  # all have agreed to stop
-        word = "done"
+    except BaseException as error:  # by SystemExit all have agreed to stop
+        beats.end("done" if isinstance(error, SystemExit) else "failed")
         raise
-    finally:
-        beats.end(word)
+    beats.end("done")
 
 
 class _Beats(threading.Thread):
     """A thread that beats, and listens to the beats of the other processes."""
 
     def __init__(self, folder: Path) -> None:
-        import jax
-
         super().__init__(daemon=True)
         folder.mkdir(exist_ok=True)
         own = jax.process_index()

@@ -1,4 +1,10 @@
-"""What the library refuses, and how it says so."""
+"""What the library refuses, and how a run can end before its last generation."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 
 class Refusal(ValueError):
@@ -6,3 +12,54 @@ class Refusal(ValueError):
 
     The command line prints the message by itself and exits with status 2.
     """
+
+
+class Interrupted(SystemExit):
+    """A signal ended the run, its generation saved; carries the exit status."""
+
+    def __init__(self, status: int, path: Path) -> None:
+        """The exit status and the run's folder."""
+        super().__init__(status)
+        self.path = path
+
+
+class Diverged(RuntimeError):
+    """Every member of a generation diverged; the last good state is on disk."""
+
+    def __init__(self, generation: int, path: Path) -> None:
+        """The generation, and the run's folder, where the best rule until then is."""
+        super().__init__(
+            f"generation {generation}: every member diverged (NaN or infinite losses); "
+            f"the state before it is in {path}; try a smaller deviation or rate"
+        )
+        self.path = path
+
+
+def unknown(said: str, name: object, known: Iterable[str]) -> Refusal:
+    """The refusal of a name that is not one of those known.
+
+    `said` begins it, as in "there is no alphabet"; the name follows, then the known
+    names most like it, or, where none is, the first dozen of them.
+    """
+    names = list(known)
+    if near := get_close_matches(str(name), names):
+        remedy = f"did you mean {' or '.join(near)}?"
+    elif names:
+        remedy = f"there are {', '.join(names[:12])}"
+    else:
+        remedy = "there is none"
+    return Refusal(f"{said} {name!r}; {remedy}")
+
+
+def check_word(name: str, word: object, known: Iterable[str]) -> None:
+    """Refuse a word that is not one of those that `name` may be."""
+    if word not in (words := tuple(known)):
+        raise unknown(f"{name} cannot be", word, words)
+
+
+def check_words(told: Any) -> None:
+    """Refuse a dataclass one of whose fields is no word that its type allows."""
+    for field in fields(told):
+        if get_origin(field.type) is Literal:
+            word = getattr(told, field.name)
+            check_word(f"`{field.name}`", word, get_args(field.type))

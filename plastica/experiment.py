@@ -1,13 +1,22 @@
 """An experiment names a learner, how it is judged, and how it is improved."""
 
-from dataclasses import dataclass
+import functools
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import pairwise
+from typing import Any
 
-from plastica.errors import Refusal
-from plastica.exhibit import AbstractExhibit
-from plastica.learner import AbstractLearner
+from jaxtyping import PRNGKeyArray
+
+from plastica.errors import Refusal, unknown
+from plastica.learner import AbstractLearner, AbstractRule
 from plastica.objective import AbstractObjective
 from plastica.search.search import AbstractSearch
+from plastica.shown import AbstractExhibit, General, Shown
+
+RETIRED = frozenset({"engine"})  # knobs that older runs and records still name
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,9 +24,10 @@ class Experiment:
     """One learner, one objective, one search; a `Run` carries it out.
 
     `evaluation` judges, `every` so many generations, on what the search never sees;
-    `exhibit` shows what the learner does, on what neither has seen. `sources` are the
-    names and checksums of the data, to be recorded. `stages` are a curriculum: from a
-    generation on, counted from 0, another objective instead.
+    `exhibit` shows what the learner does, on what neither has seen (None: the general
+    one). `sources` are the names and checksums of the data, to be recorded. `stages`
+    are a curriculum: from a generation on, counted from 0, another objective instead.
+    `source` is how to call for the experiment again: a function's name and arguments.
     """
 
     learner: AbstractLearner
@@ -30,6 +40,7 @@ class Experiment:
     sources: tuple[tuple[str, str], ...] = ()
     seed: int = 0
     stages: tuple[tuple[int, AbstractObjective], ...] = ()
+    source: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out, before anything is."""
@@ -60,3 +71,110 @@ class Experiment:
             self.objective_at(start).ticks * max(min(end, generation) - start, 0)
             for start, end in pairwise(starts)
         )
+
+    @property
+    def shows(self) -> AbstractExhibit:
+        """Its own exhibit, or the general one."""
+        return self.exhibit or General(self.evaluation, self.learner)
+
+    def shown(
+        self,
+        learners: Mapping[str, AbstractLearner],
+        key: PRNGKeyArray,
+        closely: bool = True,
+    ) -> Shown:
+        """What learners show here by their names, rules on this experiment's network.
+
+        Without `closely` only their table. Refuses those that cannot live here.
+        """
+        moved = []
+        for name, who in learners.items():
+            if isinstance(who, AbstractRule) and isinstance(self.learner, AbstractRule):
+                who = who.on(self.learner.network)
+            self.evaluation.check(who)
+            moved.append((name, who))
+        return self.shows.shown(moved, key, closely)
+
+
+def experiment(function: Callable[..., Experiment]) -> Callable[..., Experiment]:
+    """Has a function of parts take its knobs by name, and its experiments say so.
+
+    `memorise(length=30)` is `memorise(passages=Passages(length=30))`, and what it
+    returns can be called for again by the name and arguments in its `source`.
+    """
+    name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+
+    @functools.wraps(function)
+    def called(**given: Any) -> Experiment:
+        return stamped(function, given, name)
+
+    return called
+
+
+def stamped(
+    function: Callable[..., Any],
+    given: Mapping[str, Any],
+    name: str,
+    sha256: str | None = None,
+) -> Any:
+    """What a function of parts makes; an experiment, with how to call for it again."""
+    own = inspect.unwrap(function)
+    refuse_unknown(own, given, name)
+    parameters = inspect.signature(own).parameters.values()
+    arguments = {p.name: part(p, given) for p in parameters}
+    made = own(**arguments)
+    if not isinstance(made, Experiment):
+        return made
+    told = {"experiment": name, "arguments": flat(arguments), "sha256": sha256}
+    try:
+        json.dumps(told)
+    except TypeError as error:
+        raise Refusal(
+            f"the arguments of {name} cannot be recorded: {error}; take numbers, "
+            "words and tuples of them, and make the rest inside"
+        ) from error
+    return replace(made, source=told)
+
+
+def refuse_unknown(
+    function: Callable[..., Any], given: Mapping[str, Any], name: str
+) -> None:
+    """Refuse knobs that a function of parts does not have."""
+    known = [*knobs(function), *inspect.signature(function).parameters]
+    strange = [knob for knob in given if knob not in {*known, *RETIRED}]
+    if strange:
+        raise unknown(f"{name} has no knob", strange[0], known)
+
+
+def knobs(function: Callable[..., Any]) -> dict[str, Any]:
+    """The knobs of a function of parts, by name, and their defaults."""
+    parameters = inspect.signature(function).parameters.values()
+    return flat({p.name: p.default for p in parameters})
+
+
+def part(parameter: inspect.Parameter, given: Mapping[str, Any]) -> Any:
+    """An argument: as it is given, or a part of which some fields are given."""
+    whole = _tupled(given.get(parameter.name, parameter.default))
+    if not is_dataclass(parameter.default):
+        return whole
+    if not is_dataclass(whole):  # a field has the parameter's own name
+        whole = parameter.default
+    names = {f.name for f in fields(whole)} & given.keys()
+    own = {n: _tupled(given[n]) for n in names if not is_dataclass(given[n])}
+    return replace(whole, **own)  # type: ignore[arg-type, type-var]
+
+
+def flat(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments, instead of parts their fields."""
+    told: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if is_dataclass(value):
+            told |= {f.name: getattr(value, f.name) for f in fields(value)}
+        else:
+            told[name] = value
+    return told
+
+
+def _tupled(value: Any) -> Any:
+    """JSON's lists as the tuples that they were."""
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value

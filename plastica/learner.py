@@ -9,7 +9,7 @@ import jax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from plastica.errors import Refusal
+from plastica.errors import Refusal, check_words
 from plastica.network import Network
 
 State = Any  # a pytree of arrays: activations, weights, whatever lives
@@ -32,6 +32,10 @@ class AbstractLearner(eqx.Module):
     """
 
     needs: eqx.AbstractClassVar[frozenset[str]]
+
+    def __check_init__(self) -> None:
+        """Refuse a word that names nothing."""
+        check_words(self)
 
     @abc.abstractmethod
     def init(self, key: PRNGKeyArray, x: Float[Array, "*batch in"]) -> State:
@@ -69,6 +73,27 @@ class AbstractRule(AbstractLearner):
                 f"over {len(network.sizes)} layers: theta has one update per layer "
                 "and edge; change the sizes only, or search a rule for those edges"
             )
+        return dataclasses.replace(self, network=network)
+
+
+class AbstractChainRule(AbstractRule):
+    """A rule whose layers are each joined to the next one, and all live by one theta.
+
+    Theta has nothing of a layer's own, so that it serves a chain of any depth.
+    """
+
+    def __check_init__(self) -> None:
+        """Refuse a network that is no chain of two layers or more."""
+        sizes, edges = self.network.sizes, self.network.edges
+        if len(sizes) < 2 or self.network != Network.chain(*sizes):
+            raise Refusal(
+                f"{type(self).__name__} lives on Network.chain(...), each layer joined "
+                f"to the next, got the edges {edges} over {len(sizes)} layers; take "
+                "Network.chain"
+            )
+
+    def on(self, network: Network) -> Self:
+        """The same theta on any chain of layers, whatever its depth."""
         return dataclasses.replace(self, network=network)
 
 

@@ -62,7 +62,7 @@ def live(
     return state, world, losses, watched
 
 
-def lifetime(learner: AbstractLearner, task: AbstractTask, key: PRNGKeyArray) -> Loss:
+def life(learner: AbstractLearner, task: AbstractTask, key: PRNGKeyArray) -> Loss:
     """A newborn in a new world, for `task.ticks`: every tick's loss."""
     state, world = birth(learner, task, key)
     return live(learner, task, state, world, task.ticks)[2]

@@ -1,11 +1,14 @@
 """The machine under a run: its devices and versions, and how JAX is set up on it."""
 
+import contextlib
 import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import jax
 
 from plastica.errors import Refusal
 
@@ -20,10 +23,7 @@ def set_up(device: str | None = None, devices: int | None = None, x64: bool = Fa
     A CPU is shown to JAX as one device a core, over which a population is split, and
     its vectors are used at full width. Must come before anything is computed.
     """
-    import jax
-
     _use_wide_vectors()
-
     if devices is not None and devices < 1:
         raise Refusal(f"there is at least one device, got --devices {devices}")
     if device:
@@ -59,29 +59,25 @@ def use_cores(number: int) -> None:
 
 def room() -> int:
     """Bytes of memory that are free, on a GPU of the first one's."""
-    import jax
-
     told = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in told:
         return told["bytes_limit"] - told.get("bytes_in_use", 0)
-    try:
-        told = dict(
-            l.split(":") for l in Path("/proc/meminfo").read_text().splitlines()
-        )
-        return int(told["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if free := _told("MemAvailable", "meminfo"):
+        return int(free.removesuffix("kB")) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def description() -> dict[str, Any]:
     """Versions, devices and processor, to be recorded with a run."""
-    import jax
-
+    versions = {"python": platform.python_version()}
+    for name in RECORDED:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
     return {
-        "versions": {"python": platform.python_version()} | _versions(),
+        "versions": versions,
         "devices": [str(device.device_kind) for device in jax.devices()],
         "platform": jax.default_backend(),
-        "processor": _processor(),
+        "processor": _told("model name") or platform.processor() or platform.machine(),
         "cores": cores(),
         "x64": bool(jax.config.jax_enable_x64),  # type: ignore[attr-defined]
         "commit": commit(),
@@ -90,12 +86,15 @@ def description() -> dict[str, Any]:
 
 def commit() -> str | None:
     """The commit of the checkout that this package stands in, "+" if it was changed."""
-    folder = Path(__file__).parent
-    try:
-        found = _git(folder, "rev-parse", "--short=12", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--", ".")
-    except (OSError, subprocess.CalledProcessError):
-        return None
+    said = []
+    for asked in ("rev-parse --short=12 HEAD", "status --porcelain -- ."):
+        words = ["git", "-C", str(Path(__file__).parent), *asked.split()]
+        try:
+            git = subprocess.run(words, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        said.append(git.stdout.strip())
+    found, changed = said
     return found + ("+" if changed else "")
 
 
@@ -111,30 +110,10 @@ def _use_wide_vectors() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} {WIDTH}=512".strip()
 
 
-def _git(folder, *words):
-    return subprocess.run(
-        ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
-    ).stdout.strip()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in RECORDED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _processor() -> str:
-    return _told("model name") or platform.processor() or platform.machine()
-
-
-def _told(of: str) -> str:
-    """What Linux says of the first core; nothing elsewhere."""
+def _told(of: str, where: str = "cpuinfo") -> str:
+    """What Linux says there first, as of the first core; nothing elsewhere."""
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        text = Path("/proc", where).read_text()
     except OSError:
         return ""
     lines = (line.partition(":") for line in text.splitlines())

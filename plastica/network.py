@@ -1,5 +1,6 @@
 """Layer sizes and edges of a network, and the drawing of initial weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -65,9 +66,14 @@ class Network:
 
     def draw_weights(self, key: PRNGKeyArray) -> tuple[Float[Array, "post pre"], ...]:
         """One matrix an edge, in the order of `edges`, entries N(0, 1 / n_pre)."""
-        keys = jax.random.split(key, max(len(self.edges), 1))
-        return tuple(
-            jax.random.normal(k, (self.sizes[post], self.sizes[pre]))
-            / jnp.sqrt(self.sizes[pre])
-            for k, (post, pre) in zip(keys, self.edges, strict=False)
-        )
+        shapes = [(self.sizes[post], self.sizes[pre]) for post, pre in self.edges]
+        return drawn(key, shapes, [pre for _, pre in shapes])
+
+
+def drawn(
+    key: PRNGKeyArray, shapes: Sequence[tuple[int, ...]], sources: Sequence[int]
+) -> tuple[Array, ...]:
+    """Arrays of these shapes N(0, 1 / sources), each by a key of its own."""
+    keys = jax.random.split(key, len(shapes))
+    each = zip(keys, shapes, sources, strict=True)
+    return tuple(jax.random.normal(k, shape) / jnp.sqrt(n) for k, shape, n in each)

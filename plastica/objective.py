@@ -1,8 +1,8 @@
 """How lives are judged: one number for a learner, to be minimised."""
 
 import abc
-from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -11,13 +11,11 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, AbstractRule
-from plastica.lifetime import birth, check, lifetime, total
+from plastica.lifetime import birth, check, life, total
 from plastica.network import Network
 from plastica.task import AbstractTask
 
 Carry = Any  # a pytree of arrays: lives that go on between updates, or ()
-
-
 Judge = Literal["value", "miss"]
 CACHED = 2**20  # numbers in the states of lives that a processor lives side by side
 
@@ -28,9 +26,9 @@ class AbstractObjective(eqx.Module):
     Under an evolutionary search every member has a carry of its own.
     """
 
-    @abc.abstractmethod
     def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> Carry:
-        """The lives before the first update; `()` where none go on."""
+        """The lives before the first update; `()`, as here, where none go on."""
+        return ()
 
     @abc.abstractmethod
     def __call__(
@@ -48,111 +46,103 @@ class AbstractObjective(eqx.Module):
         """How many ticks one call lives."""
 
 
-class Entry(NamedTuple):
+class Entry(eqx.Module):
     """A task, the network to live it on (None: the learner's own), and its weight."""
 
     task: AbstractTask
-    network: Network | None = None
-    weight: float = 1.0
+    network: Network | None = eqx.field(static=True, default=None)
+    weight: float = eqx.field(static=True, default=1.0)
+
+    def moved(self, learner: AbstractLearner) -> AbstractLearner:
+        """The learner as it lives here: on this entry's network."""
+        if self.network is None:
+            return learner
+        if isinstance(learner, AbstractRule):
+            return learner.on(self.network)
+        raise Refusal(
+            f"{type(learner).__name__} cannot be moved to another network: "
+            "its theta is the weights of this one; leave `network` out"
+        )
+
+
+Lived = Callable[[Entry, Key[Array, "lives"]], Float[Array, "*members lives"]]
 
 
 class Lifetime(AbstractObjective):
-    """Whole lives, each a newborn in a new world: the mean over `lives` of each entry.
+    """Whole lives, each a newborn in a new world: the weighted mean over entries.
 
-    `judge` is "value" (nats, squared error, ...) or "miss" (1 - accuracy). All
-    learners called with one key meet the same worlds and share their births.
+    An entry's loss is the mean over its `lives`. `judge` is "value" (nats, squared
+    error, ...) or "miss" (1 - accuracy). All learners called with one key meet the same
+    worlds and share their births.
     """
 
-    tasks: tuple[AbstractTask, ...]
-    networks: tuple[Network | None, ...] = eqx.field(static=True)
-    weights: tuple[float, ...] = eqx.field(static=True)
+    entries: tuple[Entry, ...]
     lives: int = eqx.field(static=True, default=1)
     judge: Judge = eqx.field(static=True, default="value")
 
     @classmethod
     def of(cls, *entries: Entry | AbstractTask, lives: int = 1, judge: Judge = "value"):
         """An objective over tasks, or over entries of task, network and weight."""
-        whole = [e if isinstance(e, Entry) else Entry(e) for e in entries]
-        tasks, networks, weights = zip(*whole, strict=True)
-        return cls(tasks, networks, weights, lives, judge)
+        whole = (e if isinstance(e, Entry) else Entry(e) for e in entries)
+        return cls(tuple(whole), lives, judge)
 
     def __check_init__(self) -> None:
         """Refuse an objective without lives."""
-        if not self.tasks or self.lives < 1:
+        if not self.entries or self.lives < 1:
             raise Refusal(
                 f"an objective needs a task and at least one life, got "
-                f"{len(self.tasks)} tasks and {self.lives} lives"
+                f"{len(self.entries)} tasks and {self.lives} lives"
             )
-
-    def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> tuple[()]:
-        """Nothing goes on between updates."""
-        return ()
 
     def __call__(
         self, learner: AbstractLearner, carry: tuple[()], key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], tuple[()]]:
         """The weighted mean of the entries' mean losses."""
-        return self.mean(learner, self.keys(key)), carry
+        return self.mean(self.keys(key), self.living(learner)), carry
+
+    def keys(self, key: PRNGKeyArray) -> list[Key[Array, "lives"]]:
+        """The keys of every entry's lives."""
+        entries = range(len(self.entries))
+        return [
+            jax.random.split(jax.random.fold_in(key, e), self.lives) for e in entries
+        ]
 
     def mean(
-        self, learner: AbstractLearner, keys: list[Key[Array, "lives"]]
-    ) -> Float[Array, ""]:
-        """The same of lives with these keys: all of them, or a device's share."""
-        means = [jnp.mean(loss) for loss in self.each(learner, keys)]
-        pairs = zip(self.weights, means, strict=True)
-        weighted = jnp.stack([w * mean for w, mean in pairs])
-        return jnp.sum(weighted) / sum(self.weights)
+        self, keys: list[Key[Array, "lives"]], lived: Lived
+    ) -> Float[Array, "*members"]:
+        """The loss that `lived` gives: of one learner, or of each member.
 
-    def each(
-        self, learner: AbstractLearner, keys: list[Key[Array, "lives"]]
-    ) -> list[Float[Array, "lives"]]:
-        """The loss of every life, entry by entry."""
-        return [
-            _each(
-                lambda k, who=who, task=task: self._life(who, task, k), who, task, own
-            )
-            for who, task, own in zip(
-                self.learners(learner), self.tasks, keys, strict=True
-            )
-        ]
+        `lived(entry, keys)` lives one entry with these keys, all of them or a device's
+        share, and returns the losses, lives last. XLA, devices and kernels differ in
+        `lived` alone.
+        """
+        pairs = zip(self.entries, keys, strict=True)
+        means = [entry.weight * jnp.mean(lived(entry, own), -1) for entry, own in pairs]
+        weights = sum(entry.weight for entry in self.entries)
+        return jnp.sum(jnp.stack(means), axis=0) / weights
+
+    def living(self, learner: AbstractLearner) -> Lived:
+        """How XLA lives an entry: at once, or in turn where a cache cannot hold it."""
+
+        def lived(entry: Entry, keys: Key[Array, "lives"]) -> Float[Array, "lives"]:
+            who, judged = entry.moved(learner), 0 if self.judge == "value" else 1
+            state = eqx.filter_eval_shape(birth, who, entry.task, keys[0])[0]
+            numbers = len(keys) * sum(leaf.size for leaf in jax.tree.leaves(state))
+            in_turn = numbers > CACHED and jax.default_backend() == "cpu"
+
+            def loss_of(key):
+                return total(life(who, entry.task, key))[judged]
+
+            return jax.lax.map(loss_of, keys) if in_turn else jax.vmap(loss_of)(keys)
+
+        return lived
 
     def check(self, learner: AbstractLearner) -> None:
         """Refuse a learner that one of the tasks cannot teach."""
-        for who, task in zip(self.learners(learner), self.tasks, strict=True):
-            check(who, task)
+        for entry in self.entries:
+            check(entry.moved(learner), entry.task)
 
     @property
     def ticks(self) -> int:
         """Ticks of all lives together."""
-        return self.lives * sum(task.ticks for task in self.tasks)
-
-    def _life(self, learner, task, key):
-        return total(lifetime(learner, task, key))[0 if self.judge == "value" else 1]
-
-    def keys(self, key: PRNGKeyArray) -> list[Key[Array, "lives"]]:
-        """The keys of every entry's lives."""
-        return [
-            jax.random.split(jax.random.fold_in(key, entry), self.lives)
-            for entry in range(len(self.tasks))
-        ]
-
-    def learners(self, learner: AbstractLearner) -> Iterator[AbstractLearner]:
-        """The learner as every entry lives it: on that entry's network."""
-        for network in self.networks:
-            if network is None:
-                yield learner
-            elif isinstance(learner, AbstractRule):
-                yield learner.on(network)
-            else:
-                raise Refusal(
-                    f"{type(learner).__name__} cannot be moved to another network: "
-                    "its theta is the weights of this one; leave `network` out"
-                )
-
-
-def _each(life, learner, task, keys):
-    """A life for every key: at once, or in turn where a cache does not hold them."""
-    state = eqx.filter_eval_shape(birth, learner, task, keys[0])[0]
-    numbers = len(keys) * sum(leaf.size for leaf in jax.tree.leaves(state))
-    in_turn = numbers > CACHED and jax.default_backend() == "cpu"
-    return jax.lax.map(life, keys) if in_turn else jax.vmap(life)(keys)
+        return self.lives * sum(entry.task.ticks for entry in self.entries)

@@ -7,8 +7,8 @@ imported; a learner of the user's own is loaded into one `like` it.
 import dataclasses
 import inspect
 import os
+from collections import defaultdict
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import equinox as eqx
@@ -17,10 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import jaxtyped
 
-from plastica.errors import Refusal
+from plastica.errors import Refusal, unknown
 from plastica.learner import AbstractLearner, names
 from plastica.network import Network
-from plastica.store import Damaged, read_bundle, suffixed, write_bundle
+from plastica.store import Damaged, layout, read_bundle, suffixed, write_bundle
 
 FORMAT, VERSION = "plastica rule", 1
 ZOO = Path(__file__).with_name("zoo")
@@ -85,7 +85,7 @@ def in_zoo(name: str) -> Path:
     """Where a rule of the zoo stands, without its suffix."""
     found = sorted(rule.stem for rule in ZOO.glob("*.npz"))
     if name not in found:
-        raise Refusal(f"no rule {name!r} in the zoo; there are {', '.join(found)}")
+        raise unknown("the zoo has no rule", name, found)
     return ZOO / name
 
 
@@ -97,13 +97,12 @@ def arrays_of(tree: Any) -> dict[str, np.ndarray]:
 
 def filled(tree: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
     """A pytree like `tree` with other arrays of the same names, shapes and types."""
-    wanted = {k: (v.shape, v.dtype) for k, v in arrays_of(tree).items()}
-    found = {k: (v.shape, v.dtype) for k, v in arrays.items()}
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
+    here, there = _spelled(arrays_of(tree)), _spelled(arrays)
+    for name in sorted(here.keys() | there.keys()):
+        if here[name] != there[name]:
             raise Refusal(
-                f"{where} does not fit: {name or 'the array'} is "
-                f"{_spelled(found, name)} there and {_spelled(wanted, name)} here"
+                f"{where} does not fit: {name or 'the array'} is {there[name]} there "
+                f"and {here[name]} here"
             )
     floats, rest = eqx.partition(tree, eqx.is_array)
     leaves = [jnp.asarray(arrays[name]) for name in names(tree)]
@@ -111,18 +110,17 @@ def filled(tree: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
 
 
 def _described(value: Any, name: str) -> Any:
-    if isinstance(value, eqx.Module):
-        fields = {
-            field.name: _described(getattr(value, field.name), _join(name, field.name))
-            for field in dataclasses.fields(value)
-        }
-        return {"class": type(value).__name__, "fields": fields}
     if isinstance(value, Network):
         return {"sizes": value.sizes, "edges": value.edges}
     if eqx.is_array(value):
         return {"array": name}
+    prefix = f"{name}." if name else ""
+    if isinstance(value, eqx.Module):
+        parts = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        fields = {k: _described(part, prefix + k) for k, part in parts.items()}
+        return {"class": type(value).__name__, "fields": fields}
     if isinstance(value, tuple):
-        return [_described(part, _join(name, str(i))) for i, part in enumerate(value)]
+        return [_described(part, f"{prefix}{i}") for i, part in enumerate(value)]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise Refusal(
@@ -162,23 +160,20 @@ def _of_its_shapes(module: eqx.Module) -> eqx.Module:
             value = getattr(module, field.name)
             if not eqx.is_array(value):
                 continue
+            where = f"{type(module).__name__}.{field.name}"
             if not isinstance(value, field.type):  # type: ignore[arg-type]
-                raise Damaged(
-                    f"{type(module).__name__}.{field.name} cannot be "
-                    f"{value.dtype}{list(value.shape)} beside its other arrays"
-                )
+                shape = f"{value.dtype}{list(value.shape)}"
+                raise Damaged(f"{where} cannot be {shape} beside its other arrays")
             if not np.all(np.isfinite(value)):
-                raise Damaged(
-                    f"{type(module).__name__}.{field.name} has numbers that are none"
-                )
+                raise Damaged(f"{where} has numbers that are none")
     return module
 
 
 def _refuse_other_kind(described: Any, like: AbstractLearner, path) -> None:
     """A learner of another class, or with other words and numbers beside its arrays."""
-    fields = described.get("fields") if isinstance(described, dict) else None
-    if not isinstance(fields, dict) or described.get("class") != type(like).__name__:
-        found = described.get("class") if isinstance(described, dict) else described
+    told = described if isinstance(described, dict) else {"class": described}
+    found, fields = told.get("class"), told.get("fields")
+    if not isinstance(fields, dict) or found != type(like).__name__:
         raise Refusal(
             f"{path} holds a {found}, and a {type(like).__name__} is wanted here; name "
             "one of that class"
@@ -203,13 +198,9 @@ def _known() -> dict[str, type]:
     """The package's learners and their parts, by name."""
     from plastica import baselines, cells, rules
 
-    modules: tuple[ModuleType, ...] = (cells, rules, baselines)
-    return {
-        name: value
-        for module in modules
-        for name, value in vars(module).items()
-        if inspect.isclass(value) and issubclass(value, eqx.Module)
-    }
+    found = vars(cells) | vars(rules) | vars(baselines)
+    kinds = {name: value for name, value in found.items() if inspect.isclass(value)}
+    return {name: kind for name, kind in kinds.items() if issubclass(kind, eqx.Module)}
 
 
 def _stem(path: str | Path) -> Path:
@@ -221,10 +212,7 @@ def _stem(path: str | Path) -> Path:
     return path.with_suffix("") if path.suffix in (".npz", ".json") else path
 
 
-def _join(name: str, part: str) -> str:
-    return f"{name}.{part}" if name else part
-
-
-def _spelled(arrays: dict[str, tuple], name: str) -> str:
-    array = arrays.get(name)
-    return "missing" if array is None else f"{array[1]}{list(array[0])}"
+def _spelled(arrays: dict[str, np.ndarray]) -> defaultdict[str, str]:
+    """The type and shape of each array, as they are written; others are missing."""
+    spelled = {k: f"{dtype}{shape}" for k, (shape, dtype) in layout(arrays).items()}
+    return defaultdict(lambda: "missing", spelled)

@@ -11,8 +11,9 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,14 +41,9 @@ def write_bundle(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None
     then the bundle is seen to be damaged.
     """
     npz, described = suffixed(path, ".npz"), suffixed(path, ".json")
-    with (
-        said_clearly(npz),
-        _aside(npz, lambda file: np.savez(file, **arrays)) as new_npz,  # type: ignore[arg-type]
-    ):
-        about = about | {
-            "sha256": sha256(new_npz),
-            "arrays": {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()},
-        }
+    fill = partial(np.savez, **arrays)  # type: ignore[arg-type]
+    with said_clearly(npz), _aside(npz, fill) as new_npz:
+        about = about | {"sha256": sha256(new_npz), "arrays": layout(arrays)}
         with _aside(described, lambda file: file.write(_json(about))) as new_described:
             _rename(new_npz, npz)
             _rename(new_described, described)
@@ -118,24 +114,25 @@ def said_clearly(path: Path):
     """Turns an error of the file system into a line that says what can be done."""
     try:
         yield
-    except PermissionError as error:
-        raise Refusal(
-            f"no permission to write {path}; choose another folder"
-        ) from error
     except OSError as error:
-        remedy = "choose another folder"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
-            remedy = (
-                "what was there before is untouched, so make room (or choose another "
-                "folder) and go on"
-            )
-        raise Refusal(f"cannot write {path}: {_reason(error)}; {remedy}") from error
+        said, remedy = f"cannot write {path}: {_reason(error)}", "choose another folder"
+        if isinstance(error, PermissionError):
+            said = f"no permission to write {path}"
+        elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
+            before = "what was there before is untouched"
+            remedy = f"{before}, so make room (or {remedy}) and go on"
+        raise Refusal(f"{said}; {remedy}") from error
 
 
 def sha256(path: Path) -> str:
     """The checksum of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def layout(arrays: Mapping[str, np.ndarray]) -> dict[str, list]:
+    """The shape and the type of every array, as a bundle's .json lists them."""
+    return {name: [list(a.shape), str(a.dtype)] for name, a in arrays.items()}
 
 
 def suffixed(path: Path, suffix: str) -> Path:
@@ -188,8 +185,7 @@ def _arrays(npz: Path, listed: dict) -> dict[str, np.ndarray]:
             arrays = {name: file[name] for name in file.files}
     except UNREADABLE as error:
         raise Damaged(f"{npz} is not an archive of arrays: {error}") from error
-    found = {k: [list(v.shape), str(v.dtype)] for k, v in arrays.items()}
-    if found != listed:
+    if layout(arrays) != listed:
         raise Damaged(f"{npz} holds other arrays than its .json says")
     return arrays
 

@@ -28,7 +28,7 @@ install_import_hook("plastica", f"{__name__}.checked")
 class Unchecked(PathFinder):
     """Finds what tyro reads as users have it: it cannot read a function so wrapped."""
 
-    modules = ("plastica.cli", "plastica.commands", "plastica.words")
+    modules = ("plastica.cli", "plastica.cli.commands", "plastica.cli.arguments")
 
     @classmethod
     def find_spec(cls, fullname, path=None, target=None):

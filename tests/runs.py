@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from plastica.experiments.passages import Passages
+from plastica.experiments.parts import Budget, reading
 from plastica.network import Network
 from plastica.rules import PMLPHebb
-from plastica.search import SNES, Population
+from plastica.search import SNES
 from plastica.store import read_bundle
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,12 +22,9 @@ KNOBS = {"length": 8, "hidden": 5, "population": 8, "every": 2}
 def small(corpus, generations=6, **changed):
     """An experiment that takes a moment: a tale in 27 letters, 8 of them at a time."""
     rule = PMLPHebb.zeros(Network.layered(27, 5, 27))
-    passages = Passages(corpus, KNOBS["length"], readings=2)
-    search = SNES(Population(KNOBS["population"], chunk=4))
-    experiment = passages.experiment(
-        rule, search, generations, every=KNOBS["every"], seed=0
-    )
-    return replace(experiment, **changed)
+    worlds = reading(corpus, [KNOBS["length"]], readings=2)
+    search, budget = SNES(KNOBS["population"]), Budget(generations, KNOBS["every"])
+    return replace(worlds.experiment(rule, search, budget), **changed)
 
 
 def flags(**knobs):

@@ -5,29 +5,32 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import jax
 import pytest
 
 import plastica
+import plastica as pl
 from plastica import machine
 from plastica.cli import main
+from plastica.experiments import evolved_rules
+from plastica.figures import evolved_rules as evolved_figures
+from plastica.run.record import record
 from plastica.store import read_bundle, read_json, write_bundle, write_json
-from plastica.sweep import record
 
 from .conftest import TALE
-from .runs import ROOT, assert_same_arrays, flags, last_state, python, rows, rule
+from .runs import KNOBS, ROOT, assert_same_arrays, flags, last_state, python, rows, rule
 
 IDEA = '''
 import jax, jax.numpy as jnp, plastica as pl
 from typing import ClassVar
-from plastica.experiments.passages import Passages
+from plastica.experiments.parts import Budget, reading
 
 class Mine(pl.AbstractLearner):
     """Says the same at every tick."""
@@ -42,9 +45,9 @@ class Mine(pl.AbstractLearner):
 
 def main(*, length: int = 8, scale=0.5):
     """My idea."""
-    passages = Passages(pl.load_text("tale.txt"), length, readings=2)
-    search = pl.SNES(pl.Population(8, chunk=4), sigma=scale)
-    return passages.experiment(Mine(jnp.zeros(27)), search, 4, every=2, seed=0)
+    worlds = reading(pl.load_text("tale.txt"), [length], readings=2)
+    search = pl.SNES(8, sigma=scale)
+    return worlds.experiment(Mine(jnp.zeros(27)), search, Budget(4, every=2))
 '''
 
 
@@ -85,20 +88,8 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture(scope="module", autouse=True)
-def unchecked():
-    """The commands as users have them: tyro cannot read a function that is checked."""
-    spec = spec_from_file_location("plastica.commands", ROOT / "plastica/commands.py")
-    commands = module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(sys.modules, "plastica.commands", commands)
-        patched.setattr(plastica, "commands", commands, raising=False)
-        spec.loader.exec_module(commands)
-        yield
-
-
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, unchecked):
+def trained(tmp_path_factory):
     """A run that the command line made, with all that it leaves, and what it said."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "tale.txt").write_bytes(TALE)
@@ -131,6 +122,40 @@ def test_a_table_too_wide_for_the_screen_has_a_row_for_each_column(run, monkeypa
         assert len(both) == side_by_side
 
 
+def lasting(folder):
+    """A run's files but for when and how fast it was made: checkpoints go by time."""
+    times = r"(started|seconds|chunk_seconds|crc|checksum)(&quot;|\")"
+    told = re.compile(times + r": (\{[^}]*\}|[^,\n}]+)")
+    files, last = {}, f"{last_state(folder)[1]:08d}"
+    for path in filter(Path.is_file, folder.rglob("*")):
+        saved = path.parent.name == "checkpoints" and path.stem.isdigit()
+        if saved and path.stem != last:
+            continue
+        content = path.read_bytes()
+        if path.suffix != ".npz":
+            text = told.sub("", content.decode())
+            content = re.sub(r", \d{4}-\d\d-\d\d", "", text)
+        files[str(path.relative_to(folder))] = content
+    return files
+
+
+def test_python_leaves_the_same_folder_record_and_figure(trained, here):
+    folder = trained[0]
+    chunk = read_json(folder / "config.json")["chunk"]
+    knobs = KNOBS | {"text": str(folder.parent / "tale.txt"), "generations": 4}
+    made = pl.train(
+        evolved_rules.memorise(**knobs), here / "again", engine=pl.Engine(chunk=chunk)
+    )
+    theirs, ours = lasting(folder), lasting(made.path)
+    assert theirs.keys() == ours.keys() and {"report.html", "scores.json"} < ours.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+    when = {"seconds": 60.0, "started": ""}
+    one, other = (record(path) | when for path in (folder, made.path))
+    assert one == other
+    draw = evolved_figures.figure2_left().draw
+    assert draw([one]) == draw([other])
+
+
 def test_train_ends_with_a_table_and_what_to_type_next(trained):
     folder, said = trained
     assert "first reading" in said and "second reading" in said
@@ -148,7 +173,7 @@ def test_train_ends_with_a_table_and_what_to_type_next(trained):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("trian", "there is no command 'trian'; try plastica train"),
+        ("trian", "there is no command 'trian'; did you mean train"),
         ("train evolved_rules.memorize", "did you mean evolved_rules.memorise"),
         ("train os.system", "there is no experiment 'os.system'"),
         (
@@ -166,7 +191,7 @@ def test_train_ends_with_a_table_and_what_to_type_next(trained):
         ),
         ("train --text empty.txt", "'empty.txt' is empty"),
         ("train --text binary.txt", "'binary.txt' cannot be read as letters"),
-        ("train --text nowhere.txt", "neither a text's name nor an existing path"),
+        ("train --text nowhere.txt", "there is no text or path 'nowhere.txt'"),
         ("train --population 0", "at least one member, got 0"),
         ("train --generations 0", "at least one generation"),
         ("train --members-per-device 0", "lives at least one member at once, got"),
@@ -421,8 +446,9 @@ def test_nothing_in_a_run_decides_what_is_executed(run, here, name):
     write_json(run / "config.json", config)
     made = read_bundle(run / "rule")[1]["made"] | {"source": source}
     _rewritten(run / "rule", made=made)
-    for word in ("resume", "report", "eval"):
+    for word in ("resume", "eval"):
         assert "there is no experiment" in refused(word, run)
+    done("report", run)  # draws what is in the folder, and calls nothing
     assert not list(here.rglob("executed"))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from plastica import cluster, machine
 from plastica.errors import Refusal
-from plastica.folder import RunFolder
+from plastica.run.folder import RunFolder
 from plastica.store import write_json
 
 from .runs import ROOT, assert_same_run, flags, last_state, rows
@@ -90,7 +90,7 @@ def test_half_an_address_is_refused(place):
 
 def test_one_process_leads_and_waits_for_nobody(tmp_path):
     assert cluster.count() == 1 and cluster.leads()
-    assert cluster.agreed(True, False, 7) == (True, False, 0)
+    assert cluster.agreed(True, False, 7) == (True, False, 7)
     assert cluster.told("hello") == "hello" and cluster.unanimous(True)
     with cluster.watched(tmp_path / "beats"):
         pass

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from plastica.figures.drawing import best_seeds, curves, dots, heat, table
-from plastica.plots import COLOURS
+from plastica.shown.plots import COLOURS
 
 ENDS = {30: [0.5, 0.7, 0.6], 100: [np.nan, 2.0, 1.0], 300: [np.nan, np.nan]}
 
@@ -47,7 +47,7 @@ def test_a_picture_leaves_it_out(picture):
 
 
 def test_a_grid_says_where_seeds_diverged():
-    panel = heat(RECORDS, x="seed", y="length", panels="experiment", unit="nats")
+    panel = heat(RECORDS, names=("experiment", "length", "seed"), unit="nats")
     spelt = re.findall("<!-- (.*?) -->", panel.html)
     assert spelt.count("diverged") == 3 and {"0.50", "2.00"} <= set(spelt)
     assert "inf" not in spelt

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plastica.errors import Refusal
-from plastica.folder import KEPT, RunFolder
+from plastica.run.folder import KEPT, RunFolder
 from plastica.store import read_bundle, write_json
 
 from .runs import python
@@ -156,7 +156,7 @@ DEATHS = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from plastica.folder import RunFolder
+from plastica.run.folder import RunFolder
 from plastica.store import write_bundle
 
 def state(generation):

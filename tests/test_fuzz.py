@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from plastica.data import load, load_images
 from plastica.errors import Refusal
-from plastica.folder import RunFolder
 from plastica.network import Network
 from plastica.rules import PMLPHebb
+from plastica.run.folder import RunFolder
 from plastica.saving import load as load_rule
 from plastica.saving import save
 from plastica.store import Damaged, read_bundle, write_bundle

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from plastica.baselines import Recurrent
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, Feedback, flatten
-from plastica.lifetime import birth, check, examine, lifetime, live, total
+from plastica.lifetime import birth, check, examine, life, live, total
 from plastica.network import Network
 from plastica.rules import PMLPHebb
 from plastica.task import AbstractTask, Loss
@@ -147,7 +147,7 @@ def test_watching_changes_nothing():
 def test_a_lifetime_is_a_birth_and_a_life():
     task, key = Wave(6), jax.random.key(3)
     state, world = birth(LEAKY, task, key)
-    close(lifetime(LEAKY, task, key), live(LEAKY, task, state, world, 6)[2])
+    close(life(LEAKY, task, key), live(LEAKY, task, state, world, 6)[2])
 
 
 def test_the_world_does_not_depend_on_the_learner():
@@ -183,7 +183,7 @@ def test_the_memory_of_a_gradient_grows_as_the_root_of_the_ticks():
         task = text(ticks // 2)
 
         def loss(theta):
-            return total(lifetime(learner_of(theta), task, jax.random.key(0)))[0]
+            return total(life(learner_of(theta), task, jax.random.key(0)))[0]
 
         compiled = jax.jit(jax.grad(loss)).lower(theta).compile()
         return compiled.memory_analysis().temp_size_in_bytes

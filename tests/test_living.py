@@ -6,7 +6,7 @@ import pytest
 
 from plastica.baselines import Recurrent
 from plastica.errors import Refusal
-from plastica.lifetime import lifetime
+from plastica.lifetime import life
 from plastica.living import Living
 from plastica.network import Network
 from plastica.rules import PMLPHebb
@@ -63,7 +63,7 @@ def test_the_users_loop_lives_the_same_life_as_a_task(corpus):
     task = Text.memorise(corpus, "training", 6)
     rule = PMLPHebb.random(jax.random.key(1), Network.layered(27, 3, 27))
     key = jax.random.key(2)
-    losses = lifetime(rule, task, key).value
+    losses = life(rule, task, key).value
     key_world, key_birth = jax.random.split(key)
     passage = np.asarray(task.passage(task.init(key_world)))
     mind, x, mine = Living(rule, key_birth), np.zeros(27, np.float32), []

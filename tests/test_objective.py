@@ -80,9 +80,15 @@ def loss(objective, learner, key=KEY):
 
 def drawn(objective, entry=0, key=KEY):
     """The worlds of an entry, which are what a guess of 0 loses there."""
-    task, guess = objective.tasks[entry], Guess(jnp.array(0.0))
+    task, guess = objective.entries[entry].task, Guess(jnp.array(0.0))
     born = jax.vmap(lambda own: birth(guess, task, own)[1])
     return task.scale * born(objective.keys(key)[entry])
+
+
+def each(objective, learner, key=KEY):
+    """The loss of every life, entry by entry."""
+    pairs = zip(objective.entries, objective.keys(key), strict=True)
+    return [objective.living(learner)(entry, keys) for entry, keys in pairs]
 
 
 def test_the_loss_is_the_mean_over_lives_in_different_worlds():
@@ -110,9 +116,7 @@ def test_a_rule_lives_on_the_network_of_each_entry():
     small, large = Network.layered(1, 10, 1), Network.layered(1, 30, 1)
     objective = Lifetime.of(Draw(), Entry(Draw(), large), Entry(Draw(), small))
     objective.check(Size(jnp.ones(()), small))
-    sizes = objective.each(
-        Size(jnp.ones(()), Network.layered(1, 20, 1)), objective.keys(KEY)
-    )
+    sizes = each(objective, Size(jnp.ones(()), Network.layered(1, 20, 1)))
     np.testing.assert_allclose([s[0] for s in sizes], [20, 30, 10], atol=1.0)
 
 
@@ -133,9 +137,7 @@ def test_misses_are_judged_on_request():
 def test_one_key_gives_all_learners_the_same_worlds_and_another_key_others():
     objective = Lifetime.of(Draw(), lives=4)
     guess, size = Guess(jnp.array(5.0)), Size(jnp.ones(()), Network.layered(1, 5, 1))
-    np.testing.assert_array_equal(
-        *(objective.each(who, objective.keys(KEY))[0] for who in (guess, size))
-    )
+    np.testing.assert_array_equal(*(each(objective, who)[0] for who in (guess, size)))
     assert loss(objective, guess) == loss(objective, guess)
     assert loss(objective, guess) != loss(objective, guess, jax.random.key(1))
 
@@ -154,7 +156,7 @@ def test_an_objective_without_lives_is_refused():
     with pytest.raises(Refusal, match="at least one life, got 1 tasks and 0 lives"):
         Lifetime.of(Draw(), lives=0)
     with pytest.raises(Refusal, match="a task and at least one life"):
-        Lifetime((), (), ())
+        Lifetime(())
 
 
 def test_lives_in_turn_are_the_lives_at_once(monkeypatch):

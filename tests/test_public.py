@@ -18,7 +18,7 @@ def test_every_public_name_is_there():
     for name in pl.__all__:
         assert getattr(pl, name) is not None
     assert set(dir(pl)) == set(pl.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'Trian'"):
+    with pytest.raises(AttributeError, match="attribute .?Trian"):
         pl.Trian  # noqa: B018
 
 

@@ -11,10 +11,9 @@ import pytest
 
 import plastica as pl
 from plastica.data import ALPHABETS, Corpus
-from plastica.exhibit import Panel, Score, Table
-from plastica.exhibits import Reading
-from plastica.plots import lines
-from plastica.report import page
+from plastica.run.report import page
+from plastica.shown import Panel, Reading, Score, Table
+from plastica.shown.plots import lines
 
 from .runs import small
 
@@ -35,6 +34,12 @@ def rule():
     return pl.Recurrent.rnn(jax.random.key(1), 27, 5, 27, "error")
 
 
+def closely(reading, learner):
+    """The panels of what is seen of one learner alone."""
+    extras = reading.shown([("this rule", learner)], KEY).extras
+    return [panel for name, each in extras.items() for panel in each.panels(name)]
+
+
 def coloured(panel):
     """The spans of every reading of a panel: two colours, nats, and a character."""
     readings = re.findall(r'<p class="reading">(.*?)</p>', panel.html, re.S)
@@ -42,7 +47,8 @@ def coloured(panel):
 
 
 def test_the_tables_numbers_are_those_of_evaluate(reading, rule):
-    table = reading.table([("this rule", rule)], KEY)
+    shown = reading.shown([("this rule", rule)], KEY, closely=False)
+    table, over = shown.table, shown.life
     told = pl.evaluate(rule, reading.task, reading.passages, KEY)
     (name, scores), *yardsticks = table.rows
     assert name == "this rule" and table.columns == ("first reading", "second reading")
@@ -54,10 +60,9 @@ def test_the_tables_numbers_are_those_of_evaluate(reading, rule):
     ]
     for score in yardsticks[0][1]:
         assert score == pytest.approx((math.log(27), 0.0))
-    over = reading.over_a_life(rule, KEY)
     for column, score in zip(table.columns, scores, strict=True):
-        assert over[column].shape == (8,)
-        assert over[column].mean() == pytest.approx(score.mean, rel=1e-5)
+        assert len(over[column]) == 8
+        assert np.mean(over[column]) == pytest.approx(score.mean, rel=1e-5)
 
 
 def test_every_character_of_both_readings_is_coloured_as_measured(reading, rule):
@@ -65,7 +70,7 @@ def test_every_character_of_both_readings_is_coloured_as_measured(reading, rule)
     key_world, _ = jax.random.split(KEY)
     passage = reading.task.passage(reading.task.init(key_world))
     expected = reading.alphabet.decode(np.asarray(passage))
-    shown = coloured(reading.panels(rule, KEY)[0])
+    shown = coloured(closely(reading, rule)[0])
     assert len(shown) == 2
     for spans, nats in zip(shown, measured, strict=True):
         assert "".join(html.unescape(span[3]) for span in spans) == expected
@@ -77,7 +82,7 @@ def test_every_character_of_both_readings_is_coloured_as_measured(reading, rule)
 
 
 def test_the_norms_of_all_that_lives_are_drawn(reading, rule):
-    life = reading.panels(rule, KEY)[1].html
+    life = closely(reading, rule)[1].html
     for name in ("memory.0", "y", "told"):
         assert f"<!-- {name} -->" in life
 
@@ -91,7 +96,7 @@ def test_a_character_of_several_bytes_is_one_character(name):
     told = Reading(task, alphabet, passages=2)
     size = alphabet.size
     rnn = pl.Recurrent.rnn(KEY, size, 2, size)
-    (spans,) = coloured(told.panels(rnn, KEY)[0])
+    (spans,) = coloured(closely(told, rnn)[0])
     assert len(spans) == len(text)  # every byte has its own surprisal
     shown = html.unescape("".join(span[3] for span in spans))
     start = int(task.init(jax.random.split(KEY)[0]).start)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from plastica.folder import LOCK
+from plastica.run.folder import LOCK
 
 from .runs import assert_same_run, flags, last_state, python, rows
 
@@ -14,12 +14,13 @@ from .runs import assert_same_run, flags, last_state, python, rows
 # measured, and at the end no table is made. KILL names the call that is its last.
 DRIVER = """
 import dataclasses, os, signal, sys
-from plastica import commands, folder, loop, run
-from plastica.cli import main
+from plastica.cli import commands, main
+from plastica.run import keeper, training
 
-loop.CHECKPOINT_SECONDS, loop.METRICS_SECONDS = 0.1, 0.02
-run.measured = lambda population, *rest: (dataclasses.replace(population, chunk=4), {})
-commands._finish = lambda *rest: None
+keeper.CHECKPOINT_SECONDS, keeper.METRICS_SECONDS = 0.1, 0.02
+keeper.ATTENTION_SECONDS = 0.02
+training.measured = lambda engine, *rest: (dataclasses.replace(engine, chunk=4), {})
+training._finish = commands._found = lambda *rest: None
 
 def deadly(name, nth):
     real, calls = getattr(os, name), 0

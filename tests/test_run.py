@@ -17,12 +17,11 @@ import numpy as np
 import pytest
 
 import plastica as pl
-from plastica import loop
-from plastica import run as runs
+from plastica.errors import Diverged, Interrupted
 from plastica.experiments import evolved_rules
-from plastica.folder import RunFolder
-from plastica.loop import Diverged
-from plastica.run import Interrupted
+from plastica.run import keeper, training
+from plastica.run.folder import RunFolder
+from plastica.run.generations import _judged, key_for
 from plastica.store import read_bundle, read_json
 
 from .runs import assert_same_run, last_state, rows, small
@@ -31,16 +30,17 @@ from .runs import assert_same_run, last_state, rows, small
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
     """Checkpoints after every generation, and no measuring of chunks."""
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "METRICS_SECONDS", 0.0)
-    monkeypatch.setattr(runs, "measured", lambda population, *rest: (population, {}))
+    monkeypatch.setattr(keeper, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(keeper, "METRICS_SECONDS", 0.0)
+    monkeypatch.setattr(keeper, "ATTENTION_SECONDS", 0.0)
+    monkeypatch.setattr(training, "measured", lambda engine, *rest: (engine, {}))
 
 
 @pytest.fixture(scope="module")
 def whole(corpus, tmp_path_factory):
     """A run of six generations that nothing happened to."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(runs, "measured", lambda population, *rest: (population, {}))
+        patched.setattr(training, "measured", lambda engine, *rest: (engine, {}))
         return pl.train(small(corpus), tmp_path_factory.mktemp("whole") / "run")
 
 
@@ -51,6 +51,9 @@ class Stopping:
         self.generation, self.act = generation, act
 
     def begin(self, run, rows):
+        """Nothing."""
+
+    def obeys(self, seconds):
         """Nothing."""
 
     def show(self, row):
@@ -64,7 +67,7 @@ class Stopping:
 def test_a_run_keeps_what_it_should(whole):
     names = {p.name for p in whole.path.iterdir()}
     kept = {".lock", "config.json", "metrics.jsonl", "checkpoints", "snapshots"}
-    assert names == kept | {"rule.npz", "rule.json"}
+    assert names == kept | {"rule.npz", "rule.json", "scores.json", "report.html"}
     config = whole.folder.config()
     assert config["versions"]["jax"] == jax.__version__
     assert config["data"] == {"tale": "0" * 64}
@@ -83,8 +86,8 @@ def test_the_rule_is_the_best_by_held_out_loss(whole, corpus):
     assert made["eval/loss"] == min(scores)
     best = whole.best()
     assert eqx.tree_equal(pl.load(whole.path), best)
-    key = loop.key_for(jax.random.key(0), "evaluation")
-    again = loop._judged(best, small(corpus).evaluation, key)
+    key = key_for(jax.random.key(0), "evaluation")
+    again = _judged(best, small(corpus).evaluation, key)
     assert float(again) == min(scores)
 
 
@@ -188,7 +191,8 @@ def test_a_generation_that_diverges_whole_stops_the_run(corpus, tmp_path):
     state, generation = last_state(out)
     assert generation == 0 and not np.any(state["mean.w"])
     assert [row["generation"] for row in rows(out)] == [0]
-    assert eqx.tree_equal(pl.load(out, like=fragile), caught.value.run.best())
+    assert caught.value.path == out and (out / "scores.json").is_file()
+    assert not np.any(pl.load(out, like=fragile).w)
     with pytest.raises(Diverged):
         pl.resume(out, small(corpus, learner=fragile))
 
@@ -292,9 +296,9 @@ def test_two_devices_agree_with_one_while_the_ranks_do(
 ):
     def lived(chunk):
         rnn = pl.Recurrent.rnn(jax.random.key(0), 27, 5, 27)
-        search = pl.SNES(pl.Population(8, chunk=chunk))
-        experiment = small(corpus, 3, learner=rnn, search=search, every=1)
-        return pl.train(experiment, tmp_path / f"chunk {chunk}").rows()
+        experiment = small(corpus, 3, learner=rnn, every=1)
+        engine = pl.Engine(chunk=chunk)
+        return pl.train(experiment, tmp_path / f"chunk {chunk}", engine=engine).rows()
 
     two = lived(2)
     monkeypatch.setattr(jax, "devices", lambda: two_devices[:1])
@@ -323,7 +327,7 @@ def staged(corpus):
         for start, length in ((2, 9), (4, 10))
     ]
     other = jax.tree.map(lambda leaf: leaf + 0.01, base.learner)
-    return {"search": pl.SideBySide.of(base.search, other), "stages": tuple(longer)}
+    return {"search": pl.SideBySide(base.search, (other,)), "stages": tuple(longer)}
 
 
 def test_a_curriculum_goes_on_to_the_bit_wherever_it_was_stopped(corpus, tmp_path):

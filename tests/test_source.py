@@ -2,9 +2,10 @@
 
 import pytest
 
+from plastica.cli.source import Source, again, find, makes, shipped
 from plastica.errors import Refusal
 from plastica.experiment import Experiment
-from plastica.source import Source, again, find, makes, shipped
+from plastica.experiments.evolved_rules import memorise
 
 IDEA = '''
 from __future__ import annotations
@@ -74,7 +75,7 @@ def test_a_file_without_the_function_names_what_it_has(idea):
 
 def test_a_recorded_file_must_be_named_again_and_be_the_same(idea):
     source = find(f"{idea}:main")
-    recorded = source.recorded({"length": 8})
+    recorded = source.call({"length": 8}).source
     idea.with_name("executed").unlink()
     with pytest.raises(Refusal, match="name it again: --experiment FILE.py:FUNCTION"):
         again(recorded, None)
@@ -118,7 +119,7 @@ def test_a_run_from_python_is_resumed_from_python(recorded):
 
 
 def test_a_shipped_experiment_cannot_be_swapped_for_a_file(idea):
-    recorded = find("memorise").recorded({})
+    recorded = find("memorise").call({}).source
     with pytest.raises(Refusal, match="this run is of evolved_rules.memorise, not of"):
         again(recorded, f"{idea}:main")
     assert not executed(idea)
@@ -134,4 +135,4 @@ def test_arguments_come_back_as_they_were_given():
         Source("mine", made).call({"sizes": [[1, 2], [3]], "names": "ab"})
     assert got == {"sizes": ((1, 2), (3,)), "names": "ab"}
     with pytest.raises(Refusal, match="cannot be recorded"):
-        Source("mine", made).recorded({"sizes": {1, 2}})
+        Source("mine", lambda sizes: memorise()).call({"sizes": {1, 2}})

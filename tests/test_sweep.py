@@ -10,24 +10,15 @@ import threading
 import numpy as np
 import pytest
 
-from plastica import sweep as sweeps
-from plastica.compare import figure_page
+from plastica.cli.source import Source, complete, find, makes, shipped
 from plastica.errors import Refusal
-from plastica.exhibit import Panel, Table
-from plastica.plots import lines
-from plastica.run import train
-from plastica.source import Source, find, makes, shipped
-from plastica.store import write_json
-from plastica.sweep import (
-    Planned,
-    Sweep,
-    add_records,
-    carry_out,
-    flags,
-    grid,
-    read_records,
-    record,
-)
+from plastica.run import sweep as sweeps
+from plastica.run.compare import figure_page
+from plastica.run.record import add_records, read_records, record
+from plastica.run.sweep import Planned, Sweep, flags, grid, made_elsewhere, run_sweep
+from plastica.run.training import train
+from plastica.shown import Panel, Table
+from plastica.shown.plots import lines
 
 from .conftest import TALE
 from .runs import flags as knobs
@@ -49,10 +40,7 @@ SWEEP = Sweep(RUNS, draw)
 @pytest.fixture(scope="module")
 def finished(corpus, tmp_path_factory):
     """A run with its scores."""
-    run = train(small(corpus, 4), tmp_path_factory.mktemp("finished") / "run")
-    scores = {"rows": {"this rule": [{"mean": 1.25, "error": 0.1}]}}
-    write_json(run.path / "scores.json", scores)
-    return run.path
+    return train(small(corpus, 4), tmp_path_factory.mktemp("finished") / "run").path
 
 
 @pytest.fixture
@@ -91,7 +79,7 @@ def processes(finished, monkeypatch):
 def test_a_run_that_begins_from_another_comes_after_it(tmp_path, processes):
     called, _ = processes
     later = Planned(RUNS[0].experiment, {"rate": 0.3}, start=RUNS[0])
-    carry_out(Sweep((later, *RUNS), draw), tmp_path / "sweep", say=lambda _: None)
+    run_sweep(Sweep((later, *RUNS), draw), tmp_path / "sweep", say=lambda _: None)
     words = called[-1]
     begun = words[words.index("--init-from") + 1]
     assert len(called) == 3 and begun == str(tmp_path / "runs" / RUNS[0].name)
@@ -113,7 +101,7 @@ def test_a_name_too_long_for_a_folder_ends_in_a_digest_and_stays_its_own(letter)
 def test_a_sweep_runs_what_is_missing_and_skips_what_is_finished(tmp_path, processes):
     called, _ = processes
     said = []
-    records = carry_out(SWEEP, tmp_path / "sweep", say=said.append)
+    records = run_sweep(SWEEP, tmp_path / "sweep", say=said.append)
     assert len(records) == 2 and said[0] == "2 runs, 0 of them made before"
     first = ["train", "evolved_rules.memorise", "--out"]
     assert called[0][:3] == first and called[0][4:] == ["--rate", "0.1", "--seed", "0"]
@@ -124,7 +112,7 @@ def test_a_sweep_runs_what_is_missing_and_skips_what_is_finished(tmp_path, proce
         "memorise,rate=0.2,seed=0.log",
     }
     assert [path.name for path in (tmp_path / "sweep").iterdir()] == ["records.jsonl"]
-    assert carry_out(SWEEP, tmp_path / "sweep", say=said.append) == records
+    assert run_sweep(SWEEP, tmp_path / "sweep", say=said.append) == records
     assert len(called) == 2 and said[-1] == "2 runs, 2 of them made before"
     assert read_records(tmp_path / "sweep" / "records.jsonl") == records
 
@@ -140,7 +128,7 @@ def test_runs_made_elsewhere_are_taken_from_their_records(
     sweep = Sweep((Planned(source.name, given), later, warm), draw)
     made = record(finished)
     known = [
-        made | {"source": source.recorded(source.complete(asked)), "commit": commit}
+        made | {"source": source.call(asked).source, "commit": commit}
         for asked, commit in [
             (given, "as asked"),
             (given | {"hidden": 11}, "other"),
@@ -157,7 +145,9 @@ def test_runs_made_elsewhere_are_taken_from_their_records(
         told_by_its_scores,
     ]
     said = []
-    records = carry_out(sweep, tmp_path / "sweep", say=said.append, known=known)
+    elsewhere = made_elsewhere(sweep, known, complete)
+    assert list(elsewhere) == [sweep.runs[0].name]
+    records = run_sweep(sweep, tmp_path / "sweep", say=said.append, elsewhere=elsewhere)
     assert said[0] == "3 runs, 1 of them made before" and len(called) == 2
     assert [r["commit"] == "as asked" for r in records] == [True, False, False]
 
@@ -166,9 +156,7 @@ def test_a_record_that_names_a_file_executes_nothing(tmp_path, processes, finish
     (tmp_path / "mine.py").write_text("raise SystemExit('executed')")
     name = f"{tmp_path}/mine.py:f"
     told = record(finished) | {"source": {"experiment": name, "arguments": {}}}
-    assert (
-        len(carry_out(SWEEP, tmp_path / "sweep", say=lambda _: None, known=[told])) == 2
-    )
+    assert made_elsewhere(SWEEP, [told], complete) == {}
 
 
 def test_a_run_that_was_begun_is_resumed_and_a_failed_one_is_named(tmp_path, processes):
@@ -178,7 +166,7 @@ def test_a_run_that_was_begun_is_resumed_and_a_failed_one_is_named(tmp_path, pro
     (begun / "config.json").touch()
     statuses[1] = 2
     said = []
-    records = carry_out(SWEEP, tmp_path / "sweep", say=said.append)
+    records = run_sweep(SWEEP, tmp_path / "sweep", say=said.append)
     assert called[1] == ["resume", str(begun)] and len(records) == 1
     log = tmp_path / "runs" / "memorise,rate=0.1,seed=0.log"
     assert f"failed (2), see {log}" in said[1] and log.read_text() == "said\n"
@@ -190,7 +178,7 @@ def test_an_interrupted_sweep_starts_nothing_more(tmp_path, processes, status):
     statuses[1] = status
     many = Sweep(grid("evolved_rules.memorise", seed=range(9)), draw)
     with pytest.raises(Refusal, match="interrupted; the same command goes on in"):
-        carry_out(many, tmp_path / "sweep", say=lambda line: None)
+        run_sweep(many, tmp_path / "sweep", say=lambda line: None)
     assert len(called) == 1
 
 
@@ -220,7 +208,8 @@ def test_records_that_are_none_are_refused(tmp_path):
 def test_a_figure_is_a_page_and_a_picture(finished, tmp_path):
     out = tmp_path / "figure.html"
     told = figure_page(("mine", "It works."), SWEEP, [record(finished)], out)
-    assert "| 0 | 1.25 |" in told
+    mean = record(finished)["scores"]["rows"]["this rule"][0]["mean"]
+    assert f"| 0 | {mean} |" in told
     assert "It works." in out.read_text() and "<svg" in out.read_text()
     assert (tmp_path / "figure.svg").read_text().startswith("<svg")
     with pytest.raises(Refusal, match="no run of mine is finished"):
@@ -261,7 +250,7 @@ def test_a_sweep_of_real_runs_in_two_processes(tmp_path):
     experiment = "evolved_rules.memorise"
     runs = tuple(Planned(experiment, arguments | {"seed": seed}) for seed in (0, 1))
     sweep = Sweep(runs, draw)
-    records = carry_out(sweep, tmp_path / "sweep", processes=2, say=lambda line: None)
+    records = run_sweep(sweep, tmp_path / "sweep", processes=2, say=lambda line: None)
     assert [record["seed"] for record in records] == [0, 1]
     assert "| 1 |" in figure_page(
         ("mine", ""), sweep, records, tmp_path / "figure.html"

@@ -13,13 +13,15 @@ from jaxtyping import TypeCheckError
 from plastica.analysis import mapped, readout
 from plastica.baselines import MAML, Cell, PolicyMAML
 from plastica.errors import Refusal
-from plastica.exhibits import Driving, Foretelling
-from plastica.exhibits.driving import Wanderer, animated
-from plastica.experiments import methods, plastic_rnn
+from plastica.experiments import plastic_rnn
+from plastica.experiments.parts import Plan
 from plastica.figures import plastic_rnn as figures
 from plastica.learner import flatten
 from plastica.lifetime import check
 from plastica.rules import PlasticMLP, PlasticRNN
+from plastica.shown import Driving, Foretelling
+from plastica.shown.extras import animated
+from plastica.shown.trials import Wanderer
 from plastica.tasks import Robot, Sines
 from tests.rules.test_plastic_rnn import CORES, drawn, layers
 
@@ -52,7 +54,10 @@ def shown(kind):
     else:
         learner = drawn(layers(CORES["EPRNN"](KEY), 3, 2))
         exhibit = Driving(Robot(0.05, 2, longest=6), lives=40)
-    return exhibit.table([("it", learner)], KEY), exhibit.panels(learner, KEY)
+    shown = exhibit.shown([("it", learner)], KEY)
+    return shown.table, [
+        panel for name, each in shown.extras.items() for panel in each.panels(name)
+    ]
 
 
 def test_a_table_of_sines_has_the_loss_and_what_is_remembered():
@@ -141,9 +146,12 @@ def test_the_paper_s_own_words_can_be_followed():
 def test_an_unknown_method_or_search_is_refused(what):
     with pytest.raises((Refusal, TypeCheckError)):  # the annotation refuses first
         plastic_rnn.foretell(**{what: "magic"})
+    method, search = plastic_rnn.Method(), plastic_rnn.Evolved()
+    object.__setattr__(method, "method", "magic")
+    object.__setattr__(search, "search", "magic")
     unchecked = {
-        "method": lambda: methods.core_of("magic", KEY, 3, "paper", 0.1),
-        "search": lambda: methods.search("magic", 8, 0.01),
+        "method": lambda: method.core(KEY),
+        "search": lambda: search.made(),
     }
     with pytest.raises(Refusal, match=f"no {what} 'magic'"):
         unchecked[what]()
@@ -151,7 +159,8 @@ def test_an_unknown_method_or_search_is_refused(what):
 
 def record(method, curve, **arguments):
     columns = ["loss", "R2 of n from W"]
-    scores = {"columns": columns, "rows": {"this rule": [{"mean": 1.0}, {"mean": 0.5}]}}
+    rows = {"this rule": [{"mean": 1.0, "error": 0.1}, {"mean": 0.5, "error": 0.1}]}
+    scores = {"title": "", "columns": columns, "rows": rows, "life": {}}
     told = {"method": method, **arguments}
     return {"source": {"arguments": told}, "seed": 0, "curve": curve, "scores": scores}
 
@@ -177,14 +186,15 @@ def test_tables_summarise_the_three_best_of_the_last_ten():
 
 def test_figures_draw_maps_and_tracks_from_what_a_record_tells():
     exhibit = Driving(Robot(0.05, 2, longest=6), lives=4)
-    details = exhibit.details(drawn(layers(CORES["EPRNN"](KEY), 3, 2)), KEY)
-    assert set(details["tracks"]) == {"this rule", "random controller"}
-    assert set(details["maps"]) == {"W", "h"}
-    assert set(details["hidden"]) == {"A_0", "k", "goal"}
-    told = json.loads(json.dumps(details))
+    shown = exhibit.shown([("it", drawn(layers(CORES["EPRNN"](KEY), 3, 2)))], KEY)
+    told = json.loads(json.dumps(shown.described(recorded_only=True)))
+    extras = told["extras"]
+    assert set(extras["tracks"]["tracks"]) == {"this rule", "random controller"}
+    assert set(extras["walks"]["maps"]) == {"W", "h"}
+    assert set(extras["walks"]["hidden"]) == {"A_0", "k", "goal"}
     records = [record("eprnn", [[0, 1.0]], noise=noise) for noise in (0.2, 0.01)]
     for each in records:
-        each["scores"]["details"] = told
+        each["scores"] |= {"title": "", "life": {}, "extras": extras}
     (panel,) = figures.figure9().draw(records)[1]
     places = [panel.html.index(f"noise {noise}") for noise in (0.01, 0.2)]
     assert places == sorted(places) and "random controller" in panel.html
@@ -198,7 +208,7 @@ def test_figures_draw_maps_and_tracks_from_what_a_record_tells():
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_figures_ask_for_experiments_that_there_are(scale):
     for name in ("table2", "table3", "searches", *map("figure{}".format, (4, 5, 8, 9))):
-        sweep = getattr(figures, name)(scale=scale)
+        sweep = getattr(figures, name)(Plan(scale))
         assert len({run.name for run in sweep.runs}) == len(sweep.runs)
         for run in sweep.runs[:: max(len(sweep.runs) // 3, 1)]:
             getattr(plastic_rnn, run.experiment.split(".")[1])(**run.arguments)

@@ -22,6 +22,8 @@ passages (standard error at most 0.0033):
     10,000 symbols  2.811   2.266   1.928   1.816   1.854
 """
 
+from copy import deepcopy
+from dataclasses import dataclass, field
 from math import log
 
 import numpy as np
@@ -32,15 +34,28 @@ from plastica.errors import Refusal
 LONGEST = 8  # symbols of context; beyond this, nearly every context is new
 
 
+@dataclass
 class Counts:
     """All that a model of one order has seen, and the context in which it stands."""
 
-    def __init__(self, alphabet: int, order: int) -> None:
-        _check_model(alphabet, order)
-        self.alphabet, self.order = alphabet, order
-        self.recent: tuple[int, ...] = ()  # the last symbols, `order` of them at most
-        self.total: dict[tuple[int, ...], int] = {}  # n(c)
-        self.times: dict[tuple[int, ...], dict[int, int]] = {}  # n(c, s)
+    alphabet: int
+    order: int
+    recent: tuple[int, ...] = ()  # the last symbols, `order` of them at most
+    total: dict[tuple[int, ...], int] = field(default_factory=dict)  # n(c)
+    times: dict[tuple[int, ...], dict[int, int]] = field(default_factory=dict)  # n(c,s)
+
+    def __post_init__(self) -> None:
+        """Refuse a model that cannot be."""
+        if self.alphabet < 1:
+            raise Refusal(
+                f"a text cannot have an alphabet of {self.alphabet} symbols: there "
+                "would be nothing to predict. Use 1 or more."
+            )
+        if not 0 <= self.order <= LONGEST:
+            raise Refusal(
+                f"a context model cannot have order {self.order}: its context is the "
+                f"last 0 to {LONGEST} symbols. Use an order in that range."
+            )
 
     def read(self, symbols: list[int]) -> list[float]:
         """The surprise at each symbol in nats; it is counted once it was guessed.
@@ -75,12 +90,9 @@ def surprisals(
     Symbols are 0 to alphabet - 1; `order` is 0 to 8. `counts` continues an earlier
     reading, as if both were one passage, and is updated in place.
     """
-    _check_model(alphabet, order)
-    symbols = np.asarray(symbols)
-    _check_symbols(symbols, alphabet, dimensions=1)
-    if counts is None:
-        counts = Counts(alphabet, order)
-    elif (counts.alphabet, counts.order) != (alphabet, order):
+    counts = Counts(alphabet, order) if counts is None else counts
+    symbols = _checked(symbols, alphabet, dimensions=1)
+    if (counts.alphabet, counts.order) != (alphabet, order):
         raise Refusal(
             f"these counts cannot be continued with alphabet {alphabet} and order "
             f"{order}: they were begun with alphabet {counts.alphabet} and order "
@@ -101,38 +113,22 @@ def passage_scores(
     end of one reading is the context of the next one's start. The second reading tells
     what the model has memorised.
     """
-    _check_model(alphabet, order)
-    passages = np.asarray(passages)
-    _check_symbols(passages, alphabet, dimensions=2)
+    newborn = Counts(alphabet, order)
+    passages = _checked(passages, alphabet, dimensions=2)
     if readings < 1:
         raise Refusal(
             f"a passage cannot be read {readings} times: there would be no score. "
             "Use 1 reading or more."
         )
     number, length = passages.shape
-    scores = np.empty((number, readings, length))
-    for score, passage in zip(scores, passages, strict=True):
-        in_a_row = surprisals(np.tile(passage, readings), alphabet, order)
-        score[:] = in_a_row.reshape(readings, length)
-    return scores
+    in_a_row = np.tile(passages, readings).tolist()
+    nats = [deepcopy(newborn).read(passage) for passage in in_a_row]
+    return np.reshape(nats, (number, readings, length)).astype(float)
 
 
-def _check_model(alphabet: int, order: int) -> None:
-    """Refuse a model that cannot be."""
-    if alphabet < 1:
-        raise Refusal(
-            f"a text cannot have an alphabet of {alphabet} symbols: there would be "
-            "nothing to predict. Use 1 or more."
-        )
-    if not 0 <= order <= LONGEST:
-        raise Refusal(
-            f"a context model cannot have order {order}: its context is the last 0 to "
-            f"{LONGEST} symbols. Use an order in that range."
-        )
-
-
-def _check_symbols(symbols: np.ndarray, alphabet: int, dimensions: int) -> None:
-    """Refuse what is not an array of symbols of the alphabet."""
+def _checked(symbols: np.ndarray, alphabet: int, dimensions: int) -> np.ndarray:
+    """An array of symbols, refused if it is none of this alphabet's."""
+    symbols = np.asarray(symbols)
     if symbols.ndim != dimensions or not np.issubdtype(symbols.dtype, np.integer):
         raise Refusal(
             f"symbols must be integers in {dimensions} dimension(s), got "
@@ -147,3 +143,4 @@ def _check_symbols(symbols: np.ndarray, alphabet: int, dimensions: int) -> None:
             f" symbols are 0 to {alphabet - 1}. Encode the text, or pass a larger "
             "alphabet."
         )
+    return symbols

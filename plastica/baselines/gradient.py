@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.errors import Refusal
+from plastica.cells import ACTIVATIONS
 from plastica.learner import AbstractRule, Feedback
 from plastica.network import Network
 
@@ -19,6 +19,13 @@ STEPS = {  # of length one; the rate is a learner's own
     "momentum": optax.trace(0.9),
     "adam": optax.scale_by_adam(),
 }
+
+
+def descended(log_rate: Array, method: Method, weights, remembered, slopes):
+    """Weights a step further down, and what is remembered after it."""
+    step, remembered = STEPS[method].update(slopes, remembered)
+    rate = jnp.exp(log_rate)
+    return jax.tree.map(lambda w, s: w - rate * s, weights, step), remembered
 
 
 class Learned(NamedTuple):
@@ -47,13 +54,6 @@ class GradientDescent(AbstractRule):
     method: Method = eqx.field(static=True, default="sgd")
     sigma: Literal["tanh", "relu", "sigmoid"] = eqx.field(static=True, default="relu")
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
-
-    def __check_init__(self) -> None:
-        """Refuse an unknown method."""
-        if self.method not in STEPS:
-            raise Refusal(
-                f'the method is "sgd", "momentum" or "adam", got {self.method!r}'
-            )
 
     @classmethod
     def at(cls, rate: float, network: Network, method: Method = "sgd", **how) -> Self:
@@ -89,12 +89,9 @@ class GradientDescent(AbstractRule):
             right = (feedback.target > 0).astype(logs.dtype)
             return -jnp.mean(jnp.sum(right * logs, -1))
 
-        weights, remembered = state.w
-        slopes = jax.grad(loss)(weights)
-        step, remembered = STEPS[self.method].update(slopes, remembered)
-        rate = jnp.exp(self.log_rate)
-        weights = jax.tree.map(lambda w, s: w - rate * s, weights, step)
-        return state._replace(w=Learned(weights, remembered))
+        slopes = jax.grad(loss)(state.w.weights)
+        learned = descended(self.log_rate, self.method, *state.w, slopes)
+        return state._replace(w=Learned(*learned))
 
     def rest(self, state: GradientState) -> GradientState:
         """Nothing shown; weights kept, and what is remembered of gradients."""
@@ -104,7 +101,5 @@ class GradientDescent(AbstractRule):
         for l, w in enumerate(weights):
             x = x @ w[:, :-1].T + jnp.broadcast_to(w[:, -1], (*x.shape[:-1], len(w)))
             if l < len(weights) - 1:
-                x = {"tanh": jnp.tanh, "relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}[
-                    self.sigma
-                ](x)
+                x = ACTIVATIONS[self.sigma](x)
         return x

@@ -4,6 +4,7 @@ Within a life it descends a gradient, once, when what is taught has ended: of it
 (`MAML`), or of a policy's returns (`PolicyMAML`). Outside, evolution finds the rest.
 """
 
+import abc
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
@@ -38,9 +39,9 @@ class MAMLState(NamedTuple):
 class AbstractMAML(AbstractLearner):
     """Layers that keep what they are shown, and learn from it at the end."""
 
-    layers: eqx.AbstractVar[tuple[Dense, ...]]
-    rates: eqx.AbstractVar[Float[Array, "steps"]]
-    shots: eqx.AbstractVar[int]
+    layers: tuple[Dense, ...]
+    rates: Float[Array, "steps"]
+    shots: int = eqx.field(static=True)
 
     def __check_init__(self) -> None:
         """Refuse to keep nothing."""
@@ -55,39 +56,47 @@ class AbstractMAML(AbstractLearner):
         y = jnp.zeros_like(self.layers[-1].b)
         xs, ys = (jnp.zeros((self.shots, *a.shape), y.dtype) for a in (x, y))
         none = jnp.zeros(self.shots, y.dtype)
-        noise = self._noise(key, ys)
+        noise = self.noise(key, ys)
         return MAMLState(self.layers, jnp.zeros_like(x), y, xs, ys, none, none, noise)
+
+    def learn(self, state: MAMLState, feedback: Feedback) -> MAMLState:
+        """Keeps the target, or the action and its reward; all the steps at the end."""
+
+        def pushed(kept, new):
+            return jnp.roll(kept, -1, axis=0).at[-1].set(new)
+
+        def descended(state):
+            def step(w, rate):
+                through_all = jax.vmap(through, (None, 0))
+                answers, back = jax.vjp(lambda w: through_all(w, state.xs), w)
+                (gradient,) = back(share[:, None] * pull(answers))
+                return jax.tree.map(lambda a, g: a - rate * g, w, gradient), None
+
+            pull, share = self.pull(state), state.shown / jnp.sum(state.shown)
+            w = lax.scan(step, state.w, self.rates)[0]
+            return state._replace(w=w, noise=jnp.zeros_like(state.noise))
+
+        state = state._replace(
+            xs=pushed(state.xs, state.x),
+            ys=pushed(state.ys, feedback.target if "target" in self.needs else state.y),
+            rewards=pushed(state.rewards, feedback.reward),
+            shown=pushed(state.shown, 1.0),
+        )
+        return lax.cond(feedback.ended, descended, lambda state: state, state)
 
     def rest(self, state: MAMLState) -> MAMLState:
         """Weights kept, all that was shown forgotten."""
         return jax.tree.map(jnp.zeros_like, state)._replace(w=state.w)
 
-    def _noise(self, key, ys):
+    def noise(
+        self, key: PRNGKeyArray, ys: Float[Array, "shots out"]
+    ) -> Float[Array, "shots out"]:
+        """What is added to the answers: nothing."""
         return jnp.zeros_like(ys)
 
-    def _kept(self, state: MAMLState, y, reward) -> MAMLState:
-        def pushed(kept, new):
-            return jnp.roll(kept, -1, axis=0).at[-1].set(new)
-
-        return state._replace(
-            xs=pushed(state.xs, state.x),
-            ys=pushed(state.ys, y),
-            rewards=pushed(state.rewards, reward),
-            shown=pushed(state.shown, 1.0),
-        )
-
-    def _descended(
-        self, state: MAMLState, pull: Callable[[Array], Array]
-    ) -> tuple[Dense, ...]:
-        """The weights after all steps; `pull` is a loss's derivative in the answers."""
-
-        def step(w, rate):
-            answers, back = jax.vjp(lambda w: jax.vmap(lambda x: through(w, x))(xs), w)
-            (gradient,) = back(share[:, None] * pull(answers))
-            return jax.tree.map(lambda a, g: a - rate * g, w, gradient), None
-
-        xs, share = state.xs, state.shown / jnp.sum(state.shown)
-        return lax.scan(step, state.w, self.rates)[0]
+    @abc.abstractmethod
+    def pull(self, state: MAMLState) -> Callable[[Array], Array]:
+        """The derivative, in the answers, of a loss over what was kept."""
 
 
 class MAML(AbstractMAML):
@@ -97,9 +106,6 @@ class MAML(AbstractMAML):
     one of 1, as in the authors' program.
     """
 
-    layers: tuple[Dense, ...]
-    rates: Float[Array, "steps"]
-    shots: int = eqx.field(static=True)
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
 
     def predict(
@@ -109,17 +115,9 @@ class MAML(AbstractMAML):
         y = through(state.w, x)
         return state._replace(x=x, y=y), y
 
-    def learn(self, state: MAMLState, feedback: Feedback) -> MAMLState:
-        """Keeps the target; all the steps at the last one."""
-        state = self._kept(state, feedback.target, feedback.reward)
-
-        def adapted(state):
-            def pull(answers):
-                return 2 * jnp.clip(answers - state.ys, -CLIP, CLIP)
-
-            return state._replace(w=self._descended(state, pull))
-
-        return lax.cond(feedback.ended, adapted, lambda state: state, state)
+    def pull(self, state: MAMLState) -> Callable[[Array], Array]:
+        """Of the square error, cut."""
+        return lambda answers: 2 * jnp.clip(answers - state.ys, -CLIP, CLIP)
 
 
 class PolicyMAML(AbstractMAML):
@@ -131,9 +129,6 @@ class PolicyMAML(AbstractMAML):
     row of table 3.
     """
 
-    layers: tuple[Dense, ...]
-    rates: Float[Array, "steps"]
-    shots: int = eqx.field(static=True)
     sigma: float = eqx.field(static=True, default=0.1)
     needs: ClassVar[frozenset[str]] = frozenset({"reward"})
 
@@ -146,28 +141,20 @@ class PolicyMAML(AbstractMAML):
         return state._replace(x=x, y=y, noise=noise), y
 
     def learn(self, state: MAMLState, feedback: Feedback) -> MAMLState:
-        """Keeps the action and its reward; all the steps at the roll-out's end."""
-        if not self.sigma:
-            return state
-        state = self._kept(state, state.y, feedback.reward)
+        """As all do, if it is to learn at all."""
+        return super().learn(state, feedback) if self.sigma else state
 
-        def adapted(state):
-            advantage = self._advantage(state)[:, None]
-
-            def pull(answers):
-                return advantage * (answers - state.ys)
-
-            w = self._descended(state, pull)
-            return state._replace(w=w, noise=jnp.zeros_like(state.noise))
-
-        return lax.cond(feedback.ended, adapted, lambda state: state, state)
-
-    def _noise(self, key, ys):
+    def noise(
+        self, key: PRNGKeyArray, ys: Float[Array, "shots out"]
+    ) -> Float[Array, "shots out"]:
+        """Normal noise for as many ticks as a roll-out has."""
         return self.sigma * jax.random.normal(key, ys.shape, ys.dtype)
 
-    def _advantage(self, state: MAMLState) -> Float[Array, "shots"]:
+    def pull(self, state: MAMLState) -> Callable[[Array], Array]:
+        """Of the advantages times the distances from the actions taken."""
         rewards, shown = state.rewards, state.shown
         last = jnp.full(AHEAD - 1, rewards[-1])
         discounts = DISCOUNT ** jnp.arange(AHEAD, dtype=rewards.dtype)
         returns = jnp.correlate(jnp.concatenate([rewards, last]), discounts, "valid")
-        return returns - jnp.sum(shown * returns) / jnp.sum(shown)
+        advantage = returns - jnp.sum(shown * returns) / jnp.sum(shown)
+        return lambda answers: advantage[:, None] * (answers - state.ys)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from plastica.baselines.gradient import STEPS, descended
 from plastica.baselines.recurrent import Recurrent
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, Feedback
@@ -55,7 +56,7 @@ class OnlineLSTM(AbstractLearner):
         memory = net.cell.newborn()
         return OnlineState(
             net=net,
-            moments=optax.scale_by_adam().init(net),  # type: ignore[arg-type]
+            moments=STEPS["adam"].init(net),  # type: ignore[arg-type]
             now=memory,
             before=tuple(jnp.zeros((self.window, *part.shape)) for part in memory),
             xs=jnp.zeros((self.window, x.shape[-1])),
@@ -72,23 +73,23 @@ class OnlineLSTM(AbstractLearner):
             before=tuple(_joined(window, part) for window, part in pairs),
             xs=_joined(state.xs, x),
         )
-        return state, state.net.V @ now[0] + state.net.c
+        return state, state.net.read(now)
 
     def learn(self, state: OnlineState, feedback: Feedback) -> OnlineState:
         """One step of Adam through the window."""
         start = tuple(window[0] for window in state.before)
 
         def surprisal(net):
-            memory = jax.lax.scan(lambda m, x: (net.cell(m, x), None), start, state.xs)[
-                0
-            ]
-            y = net.V @ memory[0] + net.c
-            return -feedback.target @ jax.nn.log_softmax(y)
+            def seen(memory, x):
+                return net.cell(memory, x), None
 
-        gradient = jax.grad(surprisal)(state.net)
-        step, moments = optax.scale_by_adam().update(gradient, state.moments)
-        rate = jnp.exp(self.log_rate)
-        net = jax.tree.map(lambda w, s: w - rate * s, state.net, step)
+            memory = jax.lax.scan(seen, start, state.xs)[0]
+            return -feedback.target @ jax.nn.log_softmax(net.read(memory))
+
+        slopes = jax.grad(surprisal)(state.net)
+        net, moments = descended(
+            self.log_rate, "adam", state.net, state.moments, slopes
+        )
         return state._replace(net=net, moments=moments)
 
     def rest(self, state: OnlineState) -> OnlineState:

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.cells import LSTM, RNN
-from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, Feedback
 
 Told = Literal["nothing", "target", "error"]
@@ -38,13 +37,6 @@ class Recurrent(AbstractLearner):
     told: Told = eqx.field(static=True, default="nothing")
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
 
-    def __check_init__(self) -> None:
-        """Refuse a word that names nothing that can be told."""
-        if self.told not in ("nothing", "target", "error"):
-            raise Refusal(
-                f'`told` is "nothing", "target" or "error", got {self.told!r}'
-            )
-
     @classmethod
     def lstm(
         cls,
@@ -55,7 +47,7 @@ class Recurrent(AbstractLearner):
         told: Told = "nothing",
     ) -> Self:
         """An LSTM of `units`, weights N(0, 1 / fan in)."""
-        return cls._with(LSTM, key, (inputs, units, outputs), told)
+        return cls._with(LSTM, key, inputs, units, outputs, told)
 
     @classmethod
     def rnn(
@@ -67,11 +59,10 @@ class Recurrent(AbstractLearner):
         told: Told = "nothing",
     ) -> Self:
         """A plain recurrent network of `units`, weights N(0, 1 / fan in)."""
-        return cls._with(RNN, key, (inputs, units, outputs), told)
+        return cls._with(RNN, key, inputs, units, outputs, told)
 
     @classmethod
-    def _with(cls, kind, key, sizes, told):
-        inputs, units, outputs = sizes
+    def _with(cls, kind, key, inputs, units, outputs, told):
         key_cell, key_out = jax.random.split(key)
         hears = inputs + (0 if told == "nothing" else outputs)
         V = jax.random.normal(key_out, (outputs, units)) / jnp.sqrt(units)
@@ -89,8 +80,12 @@ class Recurrent(AbstractLearner):
         if self.told != "nothing":
             x = jnp.concatenate([x, state.told])
         memory = self.cell(state.memory, x)
-        y = self.V @ memory[0] + self.c
+        y = self.read(memory)
         return RecurrentState(memory, y, jnp.zeros_like(y)), y
+
+    def read(self, memory: tuple) -> Float[Array, "out"]:
+        """What a memory answers."""
+        return self.V @ memory[0] + self.c
 
     def learn(self, state: RecurrentState, feedback: Feedback) -> RecurrentState:
         """Keeps what was told for the next tick."""

@@ -3,6 +3,7 @@
 from plastica.data.fetch import Remote, cache_folder
 from plastica.data.images import ImageSet, load_images
 from plastica.data.text import ALPHABETS, Alphabet, Corpus, load
+from plastica.data.text import load as load_text
 
 __all__ = [
     "ALPHABETS",
@@ -13,4 +14,5 @@ __all__ = [
     "cache_folder",
     "load",
     "load_images",
+    "load_text",
 ]

@@ -3,21 +3,22 @@
 A download is written aside, checked, and only then moved to its name in the cache.
 Where the source publishes a checksum, the file must have it; where none is published,
 the sha256 of the first download is kept beside the file, and whatever differs from it
-later is refused.
+later is refused. Which files there are stands in `sources.toml`.
 """
 
 import os
-import shutil
-from contextlib import ExitStack
+import tomllib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from io import BufferedWriter, BytesIO, FileIO
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
-from typing import Any
 
 from plastica.errors import Refusal
 
+SOURCES = tomllib.loads(Path(__file__).with_name("sources.toml").read_text())
+CHUNK = 2**16  # bytes read at once
 TIMEOUT = 30  # seconds without a byte
 HEADERS = {"User-Agent": "plastica"}
 
@@ -26,12 +27,13 @@ HEADERS = {"User-Agent": "plastica"}
 class Remote:
     """A file elsewhere: where it is, what it is called here, how it is known again."""
 
-    url: str
-    name: str  # in the cache; may contain folders
+    url: str  # empty: it is the user's own, and never fetched
+    name: str  # in the cache and in a folder of data; may contain folders
     largest: int  # bytes; nothing longer is downloaded or unpacked
-    checksums: tuple[str, ...] = ()  # as "md5:...", "md5:...|..."; none: first counts
+    checksums: Sequence[str] = ()  # as "md5:...", "md5:...|..."; none: first counts
     member: str = ""  # the file wanted, where `url` leads to a zip file
-    holds: bytes = b""  # must occur in it, so that no login page passes for a book
+    holds: str = ""  # must occur in it, so that no login page passes for a book
+    local: str = ""  # its name in a folder of data, where that is another one
 
     @property
     def by_hand(self) -> str:
@@ -63,7 +65,7 @@ def fetch(remote: Remote) -> Path:
             file = Path(aside) / "file"
             _download(remote, file)
             if remote.member:
-                _unpack(file.rename(file.with_name("archive")), remote, file)
+                _unpack(remote, file)
             _check(file, remote, path)
             os.replace(file, path)
     except OSError as error:
@@ -74,69 +76,50 @@ def fetch(remote: Remote) -> Path:
     return path
 
 
-def data_folder(folder: str | Path | None) -> str:
-    """The folder of data named, or that PLASTICA_DATA names; empty if neither is."""
+def at_hand(remote: Remote, folder: str | Path | None) -> Path | None:
+    """Where a file is in the folder of data; None if it is to be fetched.
+
+    That is the folder given, which must have the file, or else the one that
+    PLASTICA_DATA names, which may.
+    """
     given = os.path.expanduser(folder or os.environ.get("PLASTICA_DATA", ""))
     if given and not os.path.isdir(given):
         raise Refusal(
             f"{given!r}, where data should be, is no folder; correct its name"
         )
-    return given
+    path = Path(given, remote.local or remote.name)
+    if given and path.exists():
+        return path
+    if folder:
+        raise Refusal(f"{str(path)!r} does not exist; put it there or name no folder")
+    return None
 
 
 def kept(remote: Remote, folder: str | Path | None) -> Path:
     """The path of a file in the folder of data if it is there, else in the cache."""
-    given = data_folder(folder)
-    local = Path(given, remote.name)
-    if not given or not (folder or local.is_file()):
-        return fetch(remote)
-    if not local.is_file():
-        raise Refusal(f"{str(local)!r} does not exist; put it there or name no folder")
-    if remote.checksums:
+    local = at_hand(remote, folder)
+    if local and remote.checksums:
         _check(local, remote, local)
-    return local
-
-
-class _Bounded(BufferedWriter):
-    """A file to write to that refuses to grow beyond the largest size expected."""
-
-    def __init__(self, path: Path, remote: Remote):
-        super().__init__(FileIO(path, "w"))
-        self.remote = remote
-
-    def write(self, chunk) -> int:
-        if self.tell() + len(chunk) > self.remote.largest:
-            raise Refusal(
-                f"{self.remote.url} gives more than the {self.remote.largest:,} bytes "
-                f"expected at most; {self.remote.by_hand}"
-            )
-        return super().write(chunk)
+    return local or fetch(remote)
 
 
 def _download(remote: Remote, file: Path) -> None:
-    import pooch
+    """Write what the address gives; a terminal is shown how far it has come."""
     import requests
     from rich.console import Console
     from rich.progress import Progress
 
     screen = Console(stderr=True)
-    silent = not screen.is_terminal
+    shown = Progress(console=screen, disable=not screen.is_terminal, transient=True)
+    get = partial(requests.get, stream=True, timeout=TIMEOUT, headers=HEADERS)
     try:
-        with (
-            Progress(console=screen, disable=silent, transient=True) as progress,
-            ExitStack() as opened,
-        ):
-            task = progress.add_task(Path(remote.name).name, total=None)
-            bar: Any = SimpleNamespace(total=0)  # in bytes; pooch sets it, then updates
-            bar.reset, bar.close = lambda: progress.reset(task), lambda: None
-            bar.update = lambda count: progress.update(
-                task, advance=count, total=bar.total or None
+        with shown as progress, get(remote.url) as answer:
+            answer.raise_for_status()
+            total = int(answer.headers.get("Content-Length", 0)) / CHUNK or None
+            chunks = progress.track(
+                answer.iter_content(CHUNK), total, description=Path(remote.name).name
             )
-            close = {"response": lambda answer, **_: opened.enter_context(answer)}
-            get = pooch.HTTPDownloader(
-                bar, 2**16, timeout=TIMEOUT, headers=HEADERS, hooks=close
-            )
-            get(remote.url, opened.enter_context(_Bounded(file, remote)), None)
+            _write(chunks, remote, file)
     except requests.RequestException as error:
         status = getattr(error.response, "status_code", None)
         got = f"status {status}" if status else "no complete answer"
@@ -146,18 +129,30 @@ def _download(remote: Remote, file: Path) -> None:
         ) from error
 
 
-def _unpack(archive: Path, remote: Remote, file: Path) -> None:
+def _write(chunks: Iterable[bytes], remote: Remote, file: Path) -> None:
+    """Write a file that may not grow beyond the largest size expected."""
+    with file.open("wb") as into:
+        for chunk in chunks:
+            if into.tell() + len(chunk) > remote.largest:
+                raise Refusal(
+                    f"{remote.url} gives more than the {remote.largest:,} bytes "
+                    f"expected at most; {remote.by_hand}"
+                )
+            into.write(chunk)
+
+
+def _unpack(remote: Remote, file: Path) -> None:
+    """Put the member that is wanted in its zip file's place."""
     import zipfile
     import zlib
 
     broken = (ValueError, KeyError, EOFError, RuntimeError, zlib.error)
     try:
         with (
-            zipfile.ZipFile(BytesIO(archive.read_bytes())) as zipped,
+            zipfile.ZipFile(BytesIO(file.read_bytes())) as zipped,
             zipped.open(remote.member) as member,
-            _Bounded(file, remote) as into,
         ):
-            shutil.copyfileobj(member, into, 2**20)
+            _write(iter(partial(member.read, CHUNK), b""), remote, file)
     except Refusal:
         raise
     except (*broken, zipfile.BadZipFile) as error:
@@ -173,8 +168,8 @@ def _check(file: Path, remote: Remote, path: Path) -> None:
 
     what = f"{str(path)!r}" if file == path else f"what {remote.url} gives"
     remedy = "delete it to fetch it again" if file == path else remote.by_hand
-    if remote.holds and remote.holds not in file.read_bytes():
-        raise Refusal(f"{what} is without {remote.holds.decode()!r}; {remedy}")
+    if remote.holds and remote.holds.encode() not in file.read_bytes():
+        raise Refusal(f"{what} is without {remote.holds!r}; {remedy}")
     expected = remote.checksums
     if not expected:
         first = path.with_name(f"{path.name}.sha256")

@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,69 +16,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer, UInt8
 
-from plastica.data.fetch import Remote, kept
-from plastica.data.pixels import files_of, idx_pair, pngs
-from plastica.errors import Refusal
+from plastica.data.fetch import SOURCES, Remote, kept
+from plastica.data.pixels import Files, files_of, idx_pairs, pngs
+from plastica.errors import Refusal, unknown
 
-IDX = ("images-idx3", "labels-idx1")
-
-
-def _four(folder: str, url: str, *md5: str) -> tuple[Remote, ...]:
-    """Four idx files as MNIST names them, known by md5 where it is published."""
-    kinds = [f"{kind}-{what}-ubyte.gz" for kind in ("train", "t10k") for what in IDX]
-    sums = [(f"md5:{digest}",) for digest in md5] or [()] * 4
-    return tuple(
-        Remote(f"{url}/{kind}", f"images/{folder}/{kind}", 50_000_000, checksums)
-        for kind, checksums in zip(kinds, sums, strict=True)
-    )
-
-
-def _omniglot(name: str, md5: str, repacked: str) -> Remote:
-    url = f"https://github.com/brendenlake/omniglot/raw/master/python/{name}"
-    # the same images stored without compression are as good
-    return Remote(
-        url, f"images/omniglot/{name}", 20_000_000, (f"md5:{md5}|{repacked}",)
-    )
-
-
-EMNIST = Remote(
-    "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
-    "images/emnist/gzip.zip",
-    600_000_000,
-    ("md5:58c8d27c78d21e728a6bc7b3cc06412e",),
-)
+PARTS = ("training", "validation", "test")
 REMOTES = {
-    "mnist": _four(
-        "mnist",
-        "https://ossci-datasets.s3.amazonaws.com/mnist",
-        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-        "d53e105ee54ea40749a09fcbcd1e9432",
-        "9fb629c4189551a2d022fa330f9573f3",
-        "ec29112dd5afa0611ce80d1b7f02629c",
-    ),
-    "fashion-mnist": _four(
-        "fashion_mnist",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "25c81989df183df01b3e8a0aad5dffbe",
-        "bef4ecab320f06d8554ea6380940ec79",
-        "bb300cfdad3c16e7a12a480ee83cd310",
-    ),
-    "kmnist": _four("kmnist", "http://codh.rois.ac.jp/kmnist/dataset/kmnist"),
-    "emnist-byclass": (EMNIST,),
-    "emnist-balanced": (EMNIST,),
-    "omniglot": (
-        _omniglot(
-            "images_background.zip",
-            "68d2efa1b9178cc56df9314c21c6e718",
-            "6d8672515caf06fa09cd0a916f634960",
-        ),
-        _omniglot(
-            "images_evaluation.zip",
-            "6b91aef0f799c5bb55b94e3f2daec811",
-            "c258df7bd94af9ff08daad10071421db",
-        ),
-    ),
+    name: [Remote(**file) for file in files]
+    for name, files in SOURCES["images"].items()
 }
 
 
@@ -128,16 +74,13 @@ class ImageSet:
         own (validation: the last tenth of those not set apart), and every fourth image
         of a class is for exams.
         """
-        if name not in ("training", "validation", "test"):
-            raise Refusal(
-                f"images have the parts training, validation and test, got {name!r}"
-            )
+        if name not in PARTS:
+            raise unknown("images have no part", name, PARTS)
         first, test = np.split(np.arange(len(self.labels)), [-self.tests])
         if self.classes_apart:
             held = self.labels[first] >= math.ceil(0.9 * (self.labels[first].max() + 1))
             parts = {"training": first[~held], "validation": first[held], "test": test}
-            asked = np.arange(len(parts[name])) % 4 == 3
-            return parts[name][~asked], parts[name][asked]
+            return np.delete(parts[name], np.s_[3::4]), parts[name][3::4]
         taught, asked, held = np.split(first, len(first) * np.array([8, 9]) // 10)
         parts = {"training": (taught, asked), "validation": (taught, held)}
         return parts.get(name, (first, test))
@@ -161,26 +104,22 @@ def load_images(
     """
     name = os.fspath(source)
     path = Path(os.path.expanduser(name))
-    if name == "digits":
-        from sklearn.datasets import load_digits
-
-        images, labels = load_digits(return_X_y=True)
-        pixels = np.rint(images.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
-        return _set(name, [(pixels, labels)])
     if name in MADE:
         return _set(name, [MADE[name](np.random.default_rng(0))])
     if name in REMOTES:
-        paths = [kept(remote, folder) for remote in REMOTES[name]]
-        return _named(name, paths)
+        return _named(name, [kept(remote, folder) for remote in REMOTES[name]])
     if not path.exists():
-        raise Refusal(
-            f"{name!r} is neither a set's name nor an existing path; there are digits, "
-            f"{', '.join(REMOTES)}"
-        )
+        raise unknown("there is no set of images or path", name, [*MADE, *REMOTES])
     files = files_of(path)
-    pairs = [idx_pair(files, kind, name) for kind in ("train", "t10k|test")]
-    found = [pair for pair in pairs if pair]
-    return _set(name, found or [pngs(files, name)])
+    return _set(name, idx_pairs(files, name) or [pngs(files, name)])
+
+
+def _digits(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Scikit-learn's, whose pixels have 17 greys."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    return np.rint(images.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8), labels
 
 
 def _random(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -196,25 +135,22 @@ def _sum_sign(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return pixels, (pixels.mean((1, 2)) >= 127.5).astype(np.int64)
 
 
-MADE = {"random": _random, "sum-sign": _sum_sign}
+MADE = {"digits": _digits, "random": _random, "sum-sign": _sum_sign}
 
 
 def _named(name: str, paths: Sequence[Path]) -> ImageSet:
+    """A set of the files that are kept for it."""
     if name == "omniglot":
         background, evaluation = (pngs(files_of(path), str(path)) for path in paths)
         later = evaluation[1] + background[1].max() + 1
         pairs = [(255 - background[0], background[1]), (255 - evaluation[0], later)]
         return replace(_set(name, pairs), classes_apart=True)
     if name.startswith("emnist"):
-        files = files_of(paths[0])
-        kinds = (f"{name}-train", f"{name}-test")
-        pairs = [idx_pair(files, kind, name) for kind in kinds]
+        pairs = idx_pairs(files_of(paths[0]), name, f"{name}-")
         # EMNIST stores its images column by column
-        return _set(name, [(p[0].transpose(0, 2, 1), p[1]) for p in pairs if p])
-    folders = sorted({path.parent for path in paths})
-    files = {k: v for folder in folders for k, v in files_of(folder).items()}
-    pairs = [idx_pair(files, kind, name) for kind in ("train", "t10k")]
-    return _set(name, [pair for pair in pairs if pair])
+        return _set(name, [(images.transpose(0, 2, 1), own) for images, own in pairs])
+    files: Files = {path.name: partial(path.open, "rb") for path in paths}
+    return _set(name, idx_pairs(files, name))
 
 
 def _set(name: str, pairs: Sequence[tuple[Any, Any]]) -> ImageSet:

@@ -3,7 +3,6 @@
 import gzip
 import io
 import math
-import os
 import re
 import zipfile
 import zlib
@@ -35,44 +34,44 @@ def files_of(path: Path) -> Files:
     return {name: partial(zipped.open, name) for name in sorted(zipped.namelist())}
 
 
-def idx_pair(files: Files, kind: str, where: str) -> tuple[Any, Any] | None:
-    """The images and labels of one kind, None if the files have no such images."""
-    pattern = rf"(?:^|[/-])(?:{kind})-%s-ubyte(?:\.gz)?$"
-    images, labels = (
-        [name for name in files if re.search(pattern % content, name)]
-        for content in ("images[-.]idx3", "labels[-.]idx1")
-    )
-    if not images:
-        return None
-    if not labels:
-        raise Refusal(f"{where!r} has {images[0]} and no labels for it; add them")
-    pixels, classes = _idx(files, images[0], 3), _idx(files, labels[0], 1)
-    if len(pixels) != len(classes):
-        raise Refusal(
-            f"{where!r} has {len(pixels):,} images in {images[0]} and {len(classes):,} "
-            f"labels in {labels[0]}; bring files that belong together"
+def idx_pairs(files: Files, where: str, before: str = "") -> list[tuple[Any, Any]]:
+    """The images and labels for training, and those for tests, as far as there are any.
+
+    Their files are called as MNIST's are, with `before` before the kind.
+    """
+    pairs = []
+    for kind in ("train", "t10k|test"):
+        pattern = rf"(?:^|[/-]){before}(?:{kind})-%s-ubyte(?:\.gz)?$"
+        images, labels = (
+            [name for name in files if re.search(pattern % content, name)]
+            for content in ("images[-.]idx3", "labels[-.]idx1")
         )
-    return pixels, classes
+        if not images:
+            continue
+        if not labels:
+            raise Refusal(f"{where!r} has {images[0]} and no labels for it; add them")
+        pixels, classes = _idx(files, images[0], 3), _idx(files, labels[0], 1)
+        if len(pixels) != len(classes):
+            raise Refusal(
+                f"{where!r} has {len(pixels):,} images in {images[0]} and "
+                f"{len(classes):,} labels in {labels[0]}; bring files that belong "
+                "together"
+            )
+        pairs.append((pixels, classes))
+    return pairs
 
 
 def _idx(files: Files, name: str, rank: int) -> UInt8[np.ndarray, "..."]:
-    """An idx file of bytes: mapped where it stands plain on the disk, else unpacked."""
+    """An idx file of bytes, unpacked."""
     try:
         with files[name]() as file:
-            packed = name.endswith(".gz")
-            content = gzip.GzipFile(fileobj=file) if packed else file
+            content = gzip.GzipFile(fileobj=file) if name.endswith(".gz") else file
             header = content.read(4 + 4 * rank)
             if header[:4] != bytes([0, 0, 8, rank]) or len(header) < 4 + 4 * rank:
                 raise ValueError(f"it begins with {header[:4].hex()}")
             shape = tuple(np.frombuffer(header[4:], ">u4").tolist())
             size = math.prod(shape)
-            if size > LARGEST:
-                raise ValueError(f"its header claims {size:,} bytes")
-            if isinstance(content, io.BufferedReader):
-                if size != os.fstat(file.fileno()).st_size - len(header):
-                    raise ValueError(f"its header claims {size:,} bytes, not the rest")
-                return np.memmap(file, np.uint8, "r", len(header), shape)
-            body = content.read(size + 1)
+            body = content.read(size + 1) if size <= LARGEST else b""
             if len(body) != size:
                 raise ValueError(f"its header claims {size:,} bytes, not what follows")
             return np.frombuffer(body, np.uint8).reshape(shape)

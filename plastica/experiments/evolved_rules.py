@@ -1,162 +1,130 @@
 """Evolving neural update rules for sequence learning (paper 000)."""
 
-from typing import Literal
+from dataclasses import dataclass
 
 import jax
 import numpy as np
 
 from plastica.baselines import Recurrent
-from plastica.data import load
-from plastica.experiment import Experiment
-from plastica.experiments import knobs
-from plastica.experiments.passages import Passages
+from plastica.baselines.recurrent import Told
+from plastica.experiment import Experiment, experiment
+from plastica.experiments.parts import (
+    AnySearch,
+    Budget,
+    Descent,
+    Natural,
+    Passages,
+    through,
+)
+from plastica.learner import AbstractRule
 from plastica.rules import Forms, PMLPHebb
-from plastica.search import SNES, MetaGradient, Population, optimiser
+from plastica.rules.pmlp_hebb import Readout
 
 
+@dataclass(frozen=True)
+class Neurons:
+    """A network of the rule's neurons."""
+
+    hidden: int | tuple[int, ...] = 30
+    """neurons of the hidden layer, or of each, n"""
+    state: int = 6
+    """numbers in a neuron's state, n_a"""
+    update_hidden: int = 14
+    """hidden units of a layer's update network"""
+    readout: Readout = "relu"
+    """probabilities from the output as it is, normalised, or by softmax"""
+
+    def rule(self, symbols: int, forms: Forms | None = None) -> PMLPHebb:
+        """Theta at zero, on a network from symbols to symbols."""
+        sizes = self.state, self.update_hidden, self.readout
+        return PMLPHebb.zeros(through(symbols, self.hidden), *sizes, forms)
+
+
+@dataclass(frozen=True)
+class Scattered(Neurons):
+    """The same, theta drawn at random."""
+
+    scale: float = 0.1
+    """deviation of the first theta"""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """An LSTM."""
+
+    hidden: int = 30
+    """units of a recurrent network"""
+    told: Told = "nothing"
+    """what a recurrent network is told at the next tick"""
+
+
+@experiment
 def memorise(
-    *,
-    text: knobs.TextSource = "python-docs",
-    also: knobs.Also = "",
-    alphabet: knobs.AlphabetName = "letters",
-    collapse: knobs.Collapse = True,
-    length: knobs.Length = 60,
-    hidden: knobs.Hidden = 30,
-    state: knobs.NeuronState = 6,
-    update_hidden: knobs.UpdateHidden = 14,
-    readout: knobs.Readout = "relu",
-    sigma: knobs.Sigma = 0.1,
-    rate_mean: knobs.RateMean = 1.0,
-    rate_sigma: knobs.RateSigma = 0.1,
-    population: knobs.Members = 128,
-    generations: knobs.Generations = 4_000,
-    lives: knobs.Lives = 1,
-    every: knobs.Every = 50,
-    engine: knobs.Engine = "auto",
-    seed: knobs.Seed = 0,
+    passages: Passages = Passages(),
+    neurons: Neurons = Neurons(),
+    search: Natural = Natural(),
+    budget: Budget = Budget(),
 ) -> Experiment:
     """Evolve a rule that memorises text: a passage is read twice (figure 2, left)."""
-    other = load(also, alphabet, collapse) if also else None
-    passages = Passages(load(text, alphabet, collapse), length, 2, lives, other)
-    rule = PMLPHebb.zeros(passages.network(hidden), state, update_hidden, readout)
-    members = Population(population, engine=engine)
-    search = SNES(members, sigma, rate_mean, rate_sigma)
-    return passages.experiment(rule, search, generations, every, seed)
+    symbols, worlds = passages.worlds(readings=2)
+    return worlds.experiment(neurons.rule(symbols), search.made(), budget)
 
 
+@experiment
 def predict(
-    *,
-    text: knobs.TextSource = "python-docs",
-    also: knobs.Also = "",
-    alphabet: knobs.AlphabetName = "letters",
-    collapse: knobs.Collapse = True,
-    length: knobs.Length = 2_000,
-    shorter: knobs.Shorter = (),
-    hidden: knobs.Hidden = 40,
-    state: knobs.NeuronState = 6,
-    update_hidden: knobs.UpdateHidden = 14,
-    readout: knobs.Readout = "relu",
-    sigma: knobs.Sigma = 0.1,
-    population: knobs.Members = 128,
-    generations: knobs.Generations = 10_000,
-    lives: knobs.Lives = 1,
-    every: knobs.Every = 50,
-    engine: knobs.Engine = "auto",
-    seed: knobs.Seed = 0,
+    passages: Passages = Passages(length=2_000),
+    neurons: Neurons = Neurons(hidden=40),
+    search: Natural = Natural(),
+    budget: Budget = Budget(generations=10_000),
 ) -> Experiment:
     """Evolve a rule that models a text as it reads it (figures 4, left, and 7)."""
-    other = load(also, alphabet, collapse) if also else None
-    corpus, neurons = load(text, alphabet, collapse), sum(np.atleast_1d(hidden))
-    passages = Passages(corpus, length, 1, lives, other, int(neurons), shorter)
-    rule = PMLPHebb.zeros(passages.network(hidden), state, update_hidden, readout)
-    search = SNES(Population(population, engine=engine), sigma)
-    return passages.experiment(rule, search, generations, every, seed)
+    units = int(sum(np.atleast_1d(neurons.hidden)))
+    symbols, worlds = passages.worlds(readings=1, units=units)
+    return worlds.experiment(neurons.rule(symbols), search.made(), budget)
 
 
+@experiment
 def forms(
-    *,
-    text: knobs.TextSource = "python-docs",
-    length: knobs.Length = 30,
-    hidden: knobs.Hidden = 20,
-    neuron: knobs.NeuronForm = "pmlp",
-    synapse: knobs.SynapseForm = "hebb",
-    weight_state: knobs.WeightState = 1,
-    weight_hidden: knobs.WeightHidden = 14,
-    fed: knobs.FedForm = "side by side",
-    replaces: knobs.Replaces = False,
-    transposed: knobs.Transposed = True,
-    one_component: knobs.OneComponent = False,
-    readout: knobs.Readout = "relu",
-    population: knobs.Members = 128,
-    generations: knobs.Generations = 4_000,
-    every: knobs.Every = 50,
-    engine: knobs.Engine = "auto",
-    seed: knobs.Seed = 0,
+    passages: Passages = Passages(length=30),
+    neurons: Neurons = Neurons(hidden=20),
+    forms: Forms = Forms(),
+    search: Natural = Natural(),
+    budget: Budget = Budget(),
 ) -> Experiment:
     """Evolve a memory with other forms of its updates (6.2), or without one (7)."""
-    chosen = Forms(
-        neuron=neuron,
-        synapse=synapse,
-        weight_state=weight_state,
-        weight_hidden=weight_hidden,
-        fed=fed,
-        replaces=replaces,
-        transposed=transposed,
-        one_component=one_component,
-    )
-    passages = Passages(load(text), length, 2)
-    rule = PMLPHebb.zeros(passages.network(hidden), readout=readout, forms=chosen)
-    search = SNES(Population(population, engine=engine))
-    return passages.experiment(rule, search, generations, every, seed)
+    symbols, worlds = passages.worlds(readings=2)
+    return worlds.experiment(neurons.rule(symbols, forms), search.made(), budget)
 
 
+@experiment
 def by_gradient(
-    *,
-    text: knobs.TextSource = "python-docs",
-    length: knobs.Length = 30,
-    hidden: knobs.Hidden = 20,
-    readout: knobs.Readout = "relu",
-    scale: knobs.Spread = 0.1,
-    rate: knobs.Rate = 1e-3,
-    clip: knobs.Clip = 1.0,
-    generations: knobs.Generations = 4_000,
-    lives: knobs.Lives = 16,
-    every: knobs.Every = 50,
-    seed: knobs.Seed = 0,
+    passages: Passages = Passages(length=30, lives=16),
+    neurons: Scattered = Scattered(hidden=20),
+    search: Descent = Descent(),
+    budget: Budget = Budget(),
 ) -> Experiment:
     """Search the rule that memorises by meta-gradient instead (figure 3, left)."""
-    passages = Passages(load(text), length, 2, lives)
-    network = passages.network(hidden)
-    key = jax.random.key(seed)
-    rule = PMLPHebb.random(key, network, scale=scale, readout=readout)
-    search = MetaGradient(optimiser=optimiser("adam", rate, clip))
-    return passages.experiment(rule, search, generations, every, seed)
+    symbols, worlds = passages.worlds(readings=2)
+    rule: AbstractRule = PMLPHebb.random(
+        jax.random.key(budget.seed),
+        through(symbols, neurons.hidden),
+        neurons.state,
+        neurons.update_hidden,
+        neurons.scale,
+        neurons.readout,
+    )
+    return worlds.experiment(rule, search.made(), budget)
 
 
+@experiment
 def memorise_lstm(
-    *,
-    text: knobs.TextSource = "python-docs",
-    alphabet: knobs.AlphabetName = "letters",
-    collapse: knobs.Collapse = True,
-    length: knobs.Length = 60,
-    hidden: knobs.Units = 30,
-    told: knobs.Told = "nothing",
-    search: Literal["gradient", "snes"] = "gradient",
-    rate: knobs.Rate = 3e-3,
-    clip: knobs.Clip = 1.0,
-    population: knobs.Members = 128,
-    generations: knobs.Generations = 2_000,
-    lives: knobs.Lives = 32,
-    every: knobs.Every = 50,
-    engine: knobs.Engine = "auto",
-    seed: knobs.Seed = 0,
+    passages: Passages = Passages(lives=32),
+    memory: Memory = Memory(),
+    search: AnySearch = AnySearch(search="gradient", rate=3e-3),
+    budget: Budget = Budget(generations=2_000),
 ) -> Experiment:
     """The baseline of 6.4: an LSTM whose weights are searched (figure 3, right)."""
-    passages = Passages(load(text, alphabet, collapse), length, 2, lives)
-    symbols = passages.corpus.alphabet.size
-    lstm = Recurrent.lstm(jax.random.key(seed), symbols, hidden, symbols, told)
-    searches = {
-        "gradient": lambda: MetaGradient(optimiser=optimiser("adam", rate, clip)),
-        "snes": lambda: SNES(Population(population, engine=engine)),
-    }
-    return passages.experiment(lstm, searches[search](), generations, every, seed)
+    symbols, worlds = passages.worlds(readings=2)
+    key, told = jax.random.key(budget.seed), memory.told
+    lstm = Recurrent.lstm(key, symbols, memory.hidden, symbols, told)
+    return worlds.experiment(lstm, search.made(), budget)

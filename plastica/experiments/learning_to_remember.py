@@ -1,150 +1,144 @@
 """Finding online neural update rules by learning to remember (paper 001)."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Self
 
 import jax
-from tyro.conf import arg
 
 from plastica.baselines import Recurrent
 from plastica.cells import OP
 from plastica.data import Corpus, load
-from plastica.exhibits import Remembering
-from plastica.experiment import Experiment
-from plastica.experiments import knobs
+from plastica.experiment import Experiment, experiment
+from plastica.experiments.parts import Budget, Descent, Worlds
 from plastica.learner import AbstractLearner
 from plastica.network import Network
 from plastica.rules import VectorNeuron
 from plastica.rules.vector_neuron import Effect, Kinds
-from plastica.search import MetaGradient, optimiser
-from plastica.search.search import AbstractSearch
+from plastica.shown import Remembering
 from plastica.tasks import FreshLives, RememberPast, Text
 from plastica.tasks.remember import Counted, Memory
 
 EVALUATED = 8  # lives of every evaluation, always the same
 UPDATES = 100  # between reports
-Ticks = Annotated[int, arg(help="ticks of a life, replays not counted")]
-Hidden = Annotated[int, arg(help="neurons of the hidden layer, 0 for none")]
-Neuron = Annotated[OP, arg(help="how neurons are renewed")]
-Synapse = Annotated[OP, arg(help="how synapses are renewed")]
-Embedding = Annotated[int, arg(help="numbers in the embedding of a layer")]
-Sends = Annotated[
-    Effect, arg(help="what a synapse sends: weight times activation, or an OP's output")
-]
-OneComponent = Annotated[bool, arg(help="of a body, for all purposes")]
-SelfConnections = Annotated[bool, arg(help="of the input layer")]
-Present = Annotated[float, arg(help="weight of the current window's own loss")]
-CountedFrom = Annotated[Counted, arg(help="how the delay is counted")]
-Held = Annotated[Memory, arg(help="activations at a replay; an LSTM's are all it has")]
-Lives = Annotated[int, arg(help="independent lives side by side")]
 
 
 @dataclass(frozen=True)
 class Past:
-    """Lives in a corpus that are asked for snippets of their past."""
+    """Lives in a text that are asked for snippets of their past."""
 
-    corpus: Corpus
-    objective: RememberPast  # in the training part
+    text: str = "python-docs"
+    """a name (python-docs, wizard-of-oz, alice-de, enwik8, pg19), a text file, or a
+    folder of .txt files"""
+    delay: int = 10
+    """how far back beyond a window is asked, P"""
+    window: int = 10
+    """symbols of a window and of a snippet, T"""
+    present: float = 0.0
+    """weight of the current window's own loss"""
+    counted: Counted = "beyond the window"
+    """how the delay is counted"""
+    memory: Memory = "reset"
+    """activations at a replay; an LSTM's are all it has"""
+    ticks: int = 50_000
+    """ticks of a life, replays not counted"""
+    lives: int = 1
+    """independent lives side by side"""
 
-    @classmethod
-    def of(cls, corpus: Corpus, delay: int, window: int = 10, lives: int = 1) -> Self:
-        """Asked from rest, in the training part."""
-        text = Text.whole(corpus, "training")
-        return cls(corpus, RememberPast(text, delay, window, lives))
-
-    def fresh(self, part: str) -> FreshLives:
-        """Newborns in another part."""
-        text = Text.whole(self.corpus, part)
-        return FreshLives(replace(self.objective, task=text, lives=EVALUATED))
-
-    def experiment(
-        self,
-        learner: AbstractLearner,
-        search: AbstractSearch,
-        generations: int,
-        every: int,
-        seed: int,
-    ) -> Experiment:
+    def worlds(self, corpus: Corpus) -> Worlds:
         """Lives go on in the training part; newborns are judged in the others."""
-        return Experiment(
-            learner=learner,
-            objective=self.objective,
-            search=search,
-            generations=generations,
-            evaluation=self.fresh("validation"),
-            every=every,
-            exhibit=Remembering(self.fresh("test")),
-            sources=((self.corpus.name, self.corpus.sha256),),
-            seed=seed,
+        how = self.delay, self.window, self.lives, self.present
+        text = Text.whole(corpus, "training")
+        past = RememberPast(text, *how, self.counted, self.memory)
+        validation, test = (
+            FreshLives(replace(past, task=Text.whole(corpus, part), lives=EVALUATED))
+            for part in ("validation", "test")
         )
+        source = (corpus.name, corpus.sha256)
+        return Worlds([past], validation, Remembering(test), (source,))
 
     def descended(
-        self, learner: AbstractLearner, ticks: int, rate: float, clip: float, seed: int
+        self, corpus: Corpus, learner: AbstractLearner, search: Descent, seed: int
     ) -> Experiment:
         """Searched by short back-propagation while it lives, as the paper does."""
-        updates = max(ticks // self.objective.window, 1)
+        updates = max(self.ticks // self.window, 1)
         each = min(UPDATES, updates)
-        adam = optimiser("adam", rate, clip)
-        search = MetaGradient(optimiser=adam, updates=each)
         generations = -(-updates // each)
-        every = max(generations // 10, 1)
-        return self.experiment(learner, search, generations, every, seed)
+        budget = Budget(generations, max(generations // 10, 1), seed)
+        made = search.made(updates=each)
+        return self.worlds(corpus).experiment(learner, made, budget)
 
 
+@dataclass(frozen=True)
+class Vectors:
+    """Neurons and synapses with vectors as their states."""
+
+    neuron: OP = "LSTM"
+    """how neurons are renewed"""
+    synapse: OP = "GATED"
+    """how synapses are renewed"""
+    state: int = 6
+    """numbers in a neuron's state, n_a"""
+    hidden: int = 5
+    """neurons of the hidden layer, 0 for none"""
+    update_hidden: int = 20
+    """hidden units of a layer's update network"""
+    embedding: int = 4
+    """numbers in the embedding of a layer"""
+    sends: Effect = "product"
+    """what a synapse sends: weight times activation, or an OP's output"""
+    one_component: bool = False
+    """of a body, for all purposes"""
+    self_connections: bool = True
+    """of the input layer"""
+
+    def rule(self, symbols: int, seed: int) -> VectorNeuron:
+        """Theta drawn at random, all layers joined."""
+        sizes = (symbols, self.hidden) if self.hidden else (symbols,)
+        network = Network.full(*sizes)
+        if not self.self_connections:
+            network = Network(sizes, tuple(e for e in network.edges if e != (0, 0)))
+        sizes = self.state, self.update_hidden, self.embedding
+        kinds = Kinds(self.neuron, self.synapse, *sizes, self.sends, self.one_component)
+        return VectorNeuron.random(jax.random.key(seed), network, kinds)
+
+
+@dataclass(frozen=True)
+class Units:
+    """A recurrent network."""
+
+    hidden: int = 16
+    """units of a recurrent network"""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Where random numbers begin; generations follow from the ticks."""
+
+    seed: int = 0
+    """of everything that is drawn"""
+
+
+@experiment
 def remember(
-    *,
-    text: knobs.TextSource = "python-docs",
-    delay: knobs.Delay = 10,
-    window: knobs.Window = 10,
-    neuron: Neuron = "LSTM",
-    synapse: Synapse = "GATED",
-    state: knobs.NeuronState = 6,
-    hidden: Hidden = 5,
-    update_hidden: knobs.UpdateHidden = 20,
-    embedding: Embedding = 4,
-    sends: Sends = "product",
-    one_component: OneComponent = False,
-    self_connections: SelfConnections = True,
-    present: Present = 0.0,
-    counted: CountedFrom = "beyond the window",
-    ticks: Ticks = 50_000,
-    lives: Lives = 1,
-    rate: knobs.Rate = 3e-3,
-    clip: knobs.Clip = 1.0,
-    seed: knobs.Seed = 0,
+    past: Past = Past(),
+    vectors: Vectors = Vectors(),
+    search: Descent = Descent(rate=3e-3),
+    seed: Seed = Seed(),
 ) -> Experiment:
     """Train a rule to remember, in a life that goes on (figure 1)."""
-    corpus = load(text)
-    sizes = (corpus.alphabet.size, hidden) if hidden else (corpus.alphabet.size,)
-    network = Network.full(*sizes)
-    if not self_connections:
-        network = Network(sizes, tuple(e for e in network.edges if e != (0, 0)))
-    kinds = Kinds(
-        neuron, synapse, state, update_hidden, embedding, sends, one_component
-    )
-    rule = VectorNeuron.random(jax.random.key(seed), network, kinds)
-    text_of = Text.whole(corpus, "training")
-    past = RememberPast(text_of, delay, window, lives, present, counted)
-    return Past(corpus, past).descended(rule, ticks, rate, clip, seed)
+    corpus = load(past.text)
+    rule = vectors.rule(corpus.alphabet.size, seed.seed)
+    return past.descended(corpus, rule, search, seed.seed)
 
 
+@experiment
 def remember_lstm(
-    *,
-    text: knobs.TextSource = "python-docs",
-    delay: knobs.Delay = 10,
-    window: knobs.Window = 10,
-    hidden: knobs.Units = 16,
-    memory: Held = "reset",
-    ticks: Ticks = 50_000,
-    lives: Lives = 1,
-    rate: knobs.Rate = 1e-2,
-    clip: knobs.Clip = 1.0,
-    seed: knobs.Seed = 0,
+    past: Past = Past(),
+    units: Units = Units(),
+    search: Descent = Descent(rate=1e-2),
+    seed: Seed = Seed(),
 ) -> Experiment:
     """The baseline: an LSTM whose weights are searched (figure 1, right)."""
-    corpus = load(text)
-    symbols = corpus.alphabet.size
-    lstm = Recurrent.lstm(jax.random.key(seed), symbols, hidden, symbols)
-    text_of = Text.whole(corpus, "training")
-    past = RememberPast(text_of, delay, window, lives, memory=memory)
-    return Past(corpus, past).descended(lstm, ticks, rate, clip, seed)
+    corpus = load(past.text)
+    symbols, key = corpus.alphabet.size, jax.random.key(seed.seed)
+    lstm = Recurrent.lstm(key, symbols, units.hidden, symbols)
+    return past.descended(corpus, lstm, search, seed.seed)

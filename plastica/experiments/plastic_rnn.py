@@ -1,148 +1,206 @@
 """Evolving plastic recurrent neural networks for task generalization (paper 002)."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from tyro.conf import arg
 
-from plastica.baselines import MAML, PolicyMAML
+from plastica.baselines import MAML, Cell, PolicyMAML
 from plastica.baselines.maml import RATE, STEPS
-from plastica.exhibits import Driving, Foretelling
-from plastica.exhibits.trials import AbstractTrials
-from plastica.experiment import Experiment
-from plastica.experiments import knobs, methods
+from plastica.cells import LSTM, RNN, Activation, Dense
+from plastica.errors import Refusal
+from plastica.experiment import Experiment, experiment
+from plastica.experiments.parts import Budget, Worlds
 from plastica.learner import AbstractLearner
 from plastica.objective import Lifetime
-from plastica.search import AbstractSearch
+from plastica.rules import Layers, PlasticMLP, PlasticRNN
+from plastica.search import SNES, AbstractSearch, OpenAIES, optimiser
+from plastica.search.openai_es import Estimate
+from plastica.search.optimisers import Name
+from plastica.shown import Driving, Foretelling
 from plastica.tasks import Robot, Sines
 
-Method = Annotated[
-    Literal["eprnn", "eprnn-without-m", "epmlp", "epmlp-random", "rnn", "lstm", "maml"],
-    arg(help="who lives: the paper's methods"),
-]
-Driver = Annotated[
-    Literal[
-        "eprnn",
-        "eprnn-without-m",
-        "epmlp",
-        "epmlp-random",
-        "rnn",
-        "lstm",
-        "maml-zero-shot",
-        "maml-one-rollout",
-    ],
-    arg(help="who drives: the paper's methods"),
-]
-SearchName = Annotated[
-    Literal["program", "paper", "adam", "snes"],
-    arg(help="the authors' program's evolution, Eq. (10), Adam on the mean, or SNES"),
-]
-Said = Annotated[
-    Literal["program", "paper"],
-    arg(help="whom to follow where the two differ, in plasticity and in the exam"),
-]
-Members = Annotated[int, arg(help="members of a generation; the program has 398")]
-Units = Annotated[int, arg(help="neurons of every layer")]
-Start = Annotated[float, arg(help="deviation of the weights evolution starts from")]
-Sigma = Annotated[float, arg(help="deviation of the search's noise in weights")]
-Tasks = Annotated[int, arg(help="tasks of a generation, the same for all members")]
-
+RULES = (("*.rule.*", 0.001),)  # deviations of the search's noise in rules
 META_TEST = 1_600  # tasks
+Core = Literal["eprnn", "eprnn-without-m", "epmlp", "epmlp-random", "rnn", "lstm"]
 
 
+@dataclass(frozen=True)
+class Method:
+    """A network of the paper's."""
+
+    method: Core | Literal["maml"] = "eprnn"
+    """who lives: the paper's methods"""
+    said: Literal["program", "paper"] = "program"
+    """whom to follow where the two differ, in plasticity and in the exam"""
+    units: int = 64
+    """neurons of every layer"""
+    start: float = 0.1
+    """deviation of the weights evolution starts from"""
+
+    def dense(self, key, widths: Sequence[int], last: Activation) -> tuple[Dense, ...]:
+        """Layers of these widths, ReLU but for the last, from N(0, start^2)."""
+        keys = jax.random.split(key, len(widths) - 1)
+        inner: tuple[Activation, ...] = ("relu",)
+        kinds = (*inner * (len(keys) - 1), last)
+        sizes = zip(keys, pairwise(widths), kinds, strict=True)
+        return tuple(
+            Dense.random(k, pre, post, f, self.start) for k, (pre, post), f in sizes
+        )
+
+    def network(
+        self, key, widths: Sequence[int], outputs: int, last: Activation
+    ) -> Layers:
+        """A core between layers: as many as there are widths before, two after."""
+        key_before, key_core, key_after = jax.random.split(key, 3)
+        return Layers(
+            before=self.dense(key_before, widths, "relu"),
+            core=self.core(key_core),
+            after=self.dense(key_after, [self.units, self.units, outputs], last),
+        )
+
+    def core(self, key) -> AbstractLearner:
+        """What alone remembers and learns."""
+        name, units = self.method, self.units
+        cells = {"rnn": RNN, "lstm": LSTM}
+        if name in cells:
+            return Cell(cells[name].random(key, units, units, self.start))
+        paper = self.said == "paper"
+        if name in ("eprnn", "eprnn-without-m"):
+            core = PlasticRNN.random(key, units, units, name == "eprnn", self.start)
+            core = replace(core, passes="m h" if paper else "h")
+        elif name in ("epmlp", "epmlp-random"):
+            core = PlasticMLP.random(key, units, units, name == "epmlp", self.start)
+        else:
+            raise Refusal(f"no method {name!r}; see --help for those that there are")
+        return replace(core, plastic="always" if paper else "taught")
+
+
+@dataclass(frozen=True)
+class Driver(Method):
+    """A network of the paper's that drives."""
+
+    method: Core | Literal["maml-zero-shot", "maml-one-rollout"] = "eprnn"  # type: ignore[assignment]
+    """who drives: the paper's methods"""
+
+
+@dataclass(frozen=True)
+class Evolved:
+    """The search of paper 002, or another."""
+
+    search: Literal["program", "paper", "adam", "snes"] = "program"
+    """the authors' program's evolution, Eq. (10), Adam on the mean, or SNES"""
+    sigma: float = 0.01
+    """deviation of the search's noise in weights"""
+    population: int = 398
+    """members of a generation; the program has 398"""
+
+    def made(self) -> AbstractSearch:
+        """The search of that name."""
+        name, members = self.search, self.population
+        if name == "snes":
+            return SNES(members, self.sigma)
+        ways: dict[str, tuple[Name, float, Estimate]] = {
+            "program": ("sgd", 0.02, "sum"),
+            "paper": ("sgd", 0.2, "mean"),
+            "adam": ("adam", 0.003, "sum"),
+        }
+        if name not in ways:
+            raise Refusal(f"no search {name!r}; there are snes, {', '.join(ways)}")
+        how, rate, estimate = ways[name]
+        adapts = name != "paper"
+        return OpenAIES(
+            members,
+            optimiser(how, rate),
+            sigma=self.sigma,
+            sigmas=RULES,
+            estimate=estimate,
+            jitter=0.1 if adapts else 0.0,
+            elite=(members + 2) // 25 if adapts else 0,
+            penalty=1e-6 if adapts else 0.0,
+        )
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """Sines that are shown, and asked for."""
+
+    dimensions: int = 1
+    """sines at once, l"""
+    shots: int = 10
+    """ticks shown, K"""
+    horizon: int = 20
+    """ticks asked for, N"""
+    lives: int = 16
+    """tasks of a generation, the same for all members"""
+
+
+@dataclass(frozen=True)
+class Driven:
+    """A robot that hears a signal."""
+
+    noise: float = 0.05
+    """deviation of the signal's noise"""
+    lives: int = 16
+    """tasks of a generation, the same for all members"""
+
+
+@experiment
 def foretell(
-    *,
-    method: Method = "eprnn",
-    dimensions: Annotated[int, arg(help="sines at once, l")] = 1,
-    shots: Annotated[int, arg(help="ticks shown, K")] = 10,
-    horizon: Annotated[int, arg(help="ticks asked for, N")] = 20,
-    said: Said = "program",
-    units: Units = 64,
-    start: Start = 0.1,
-    search: SearchName = "program",
-    sigma: Sigma = 0.01,
-    population: Members = 398,
-    generations: knobs.Generations = 1_500,
-    lives: Tasks = 16,
-    every: knobs.Every = 100,
-    seed: knobs.Seed = 0,
+    network: Method = Method(),
+    sines: Foretold = Foretold(),
+    search: Evolved = Evolved(),
+    budget: Budget = Budget(generations=1_500, every=100),
 ) -> Experiment:
     """Evolve a network that goes on with sines that it was shown (table 2)."""
-    paper = said == "paper"
-    counts, first = ("all", "last action") if paper else ("exam", "zero")
-    task = Sines(dimensions, shots, horizon, counts=counts, first=first)
-    key = jax.random.key(seed)
-    widths = [dimensions, units]
-    if method == "maml":
-        every_width = [*widths, units, units, dimensions]
-        layers = methods.dense(key, every_width, "linear", start)
+    counts, first = (
+        ("all", "last action") if network.said == "paper" else ("exam", "zero")
+    )
+    l, shots = sines.dimensions, sines.shots
+    task = Sines(l, shots, sines.horizon, counts=counts, first=first)
+    key, widths = jax.random.key(budget.seed), [l, network.units]
+    if network.method == "maml":
+        more = [network.units, network.units, l]
+        layers = network.dense(key, [*widths, *more], "linear")
         learner = MAML(layers, jnp.full(STEPS, RATE), shots)
     else:
-        shape = widths, dimensions, "linear"
-        learner = methods.network(method, key, *shape, said, start)
-    return _experiment(
-        learner,
-        Foretelling(task),
-        methods.search(search, population, sigma),
-        (generations, lives, every, seed),
-    )
+        learner = network.network(key, widths, l, "linear")
+    worlds = _trials(Foretelling(task), sines.lives)
+    return worlds.experiment(learner, search.made(), budget)
 
 
+@experiment
 def drive(
-    *,
-    method: Driver = "eprnn",
-    noise: Annotated[float, arg(help="deviation of the signal's noise")] = 0.05,
-    said: Said = "program",
-    units: Units = 16,
-    start: Start = 0.3,
-    search: SearchName = "program",
-    sigma: Sigma = 0.05,
-    population: Members = 128,
-    generations: knobs.Generations = 1_000,
-    lives: Tasks = 16,
-    every: knobs.Every = 100,
-    seed: knobs.Seed = 0,
+    network: Driver = Driver(units=16, start=0.3),
+    signal: Driven = Driven(),
+    search: Evolved = Evolved(sigma=0.05, population=128),
+    budget: Budget = Budget(generations=1_000, every=100),
 ) -> Experiment:
     """Evolve a network that steers a robot to a signal it learns to read (table 3).
 
     The paper's networks, 64 units from weights of 0.1, noise of 0.01, 398 members and 4
     tasks, stand still for far longer.
     """
-    paper = said == "paper"
+    method, paper = network.method, network.said == "paper"
     once = method == "maml-zero-shot" or (paper and method != "maml-one-rollout")
     longest = 100 if paper else 101
-    task = Robot(noise, 1 if once else 2, longest)  # type: ignore[arg-type]
-    key = jax.random.key(seed)
-    widths = [3, units, units]
+    task = Robot(signal.noise, 1 if once else 2, longest)  # type: ignore[arg-type]
+    key, widths = jax.random.key(budget.seed), [3, network.units, network.units]
     if method.startswith("maml"):
-        layers = methods.dense(key, [*widths, units, units, 2], "linear", start)
+        layers = network.dense(key, [*widths, *widths[1:], 2], "linear")
         exploring = 0.0 if method == "maml-zero-shot" else 0.1
         learner = PolicyMAML(layers, jnp.full(STEPS, RATE), longest, exploring)
     else:
-        learner = methods.network(method, key, widths, 2, "tanh", said, start)
-    return _experiment(
-        learner,
-        Driving(task),
-        methods.search(search, population, sigma),
-        (generations, lives, every, seed),
-    )
+        learner = network.network(key, widths, 2, "tanh")
+    worlds = _trials(Driving(task), signal.lives)
+    return worlds.experiment(learner, search.made(), budget)
 
 
-def _experiment(
-    learner: AbstractLearner,
-    exhibit: AbstractTrials,
-    search: AbstractSearch,
-    numbers: tuple[int, int, int, int],
-) -> Experiment:
-    generations, lives, every, seed = numbers
-    return Experiment(
-        learner=learner,
-        objective=Lifetime.of(exhibit.task, lives=lives),
-        search=search,
-        generations=generations,
-        evaluation=Lifetime.of(exhibit.task, lives=META_TEST),
-        every=every,
-        exhibit=exhibit,
-        seed=seed,
-    )
+def _trials(exhibit: Foretelling | Driving, lives: int) -> Worlds:
+    """New worlds of a task for search and for meta-tests alike."""
+    task = exhibit.task
+    training, meta_test = (Lifetime.of(task, lives=n) for n in (lives, META_TEST))
+    return Worlds([training], meta_test, exhibit)

@@ -1,33 +1,29 @@
 """Tables and pictures that sweeps of several papers share, made from their records."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import fill
-from typing import Annotated, Any, Literal
+from typing import Any, TypeVar
 
 import numpy as np
-from tyro.conf import arg
 
-from plastica.exhibit import Panel, Score, Table
-from plastica.plots import COLOURS, new_figure, svg
-from plastica.plots import lines as joined
-from plastica.sweep import Record
-
-Scale = Annotated[
-    Literal["laptop", "paper"],
-    arg(
-        help="laptop: up to two hours on two cores; paper: the document's own, on a GPU"
-    ),
-]
+from plastica.run.record import Record, Records
+from plastica.run.sweep import Drawn
+from plastica.shown import Panel, Score, Shown, Table
+from plastica.shown.plots import COLOURS, new_figure, stroke, svg
+from plastica.shown.plots import lines as joined
 
 WIDEST = 36  # characters of a line beside an axis
-Picture = Callable[[Sequence[Record]], Panel]
+Picture = Callable[[Records], Panel]
+Names = Sequence[str]  # of arguments
+Key = TypeVar("Key")
 
 
-def drawn(title: str, *names: str, picture: Picture):
-    """How records become a table of final scores by some arguments, and a picture."""
+def drawn(title: str, names: Names, *pictures: Picture) -> Callable[[Records], Drawn]:
+    """How records become a table of final scores by some arguments, and pictures."""
 
-    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-        return table(records, title, *names), [picture(records)]
+    def draw(records: Records) -> Drawn:
+        shown = [picture(records) for picture in pictures]
+        return table(records, title, *names), shown
 
     return draw
 
@@ -43,6 +39,13 @@ def argument(record: Record, name: str) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def cells(record: Record, row: str = "this rule") -> dict[str, Score]:
+    """A row's scores at the end, by column."""
+    told = record["scores"]
+    pairs = zip(told["columns"], told["rows"][row], strict=True)
+    return {column: Score(**cell) for column, cell in pairs}
+
+
 def final(record: Record, row: str = "this rule") -> float:
     """A row's mean score at the end, in the column that counts: the last.
 
@@ -52,214 +55,46 @@ def final(record: Record, row: str = "this rule") -> float:
     return mean if np.isfinite(mean) else np.inf
 
 
-def means(record: Record, row: str = "this rule") -> dict[str, float]:
-    """A row's mean scores at the end, by column."""
-    told = record["scores"]
-    pairs = zip(told["columns"], told["rows"][row], strict=True)
-    return {column: float(cell["mean"]) for column, cell in pairs}
+def extra(record: Record, name: str, title: str = "") -> list[Panel]:
+    """The pictures of one of a record's extras; none where it has none."""
+    extras = Shown.read(record["scores"]).extras
+    return extras[name].panels(title) if name in extras else []
 
 
-def alike(records: Sequence[Record], *names: str) -> dict[tuple, list[Record]]:
-    """Records in groups that agree in some arguments, the best of each group first."""
-    groups: dict[tuple, list[Record]] = {}
-    for record in sorted(records, key=final):
-        key = tuple(argument(record, name) for name in names)
-        groups.setdefault(key, []).append(record)
-    return dict(sorted(groups.items(), key=lambda item: [_order(k) for k in item[0]]))
+def grouped(
+    records: Iterable[Record], key: Callable[[Record], Key]
+) -> dict[Key, list[Record]]:
+    """Records in groups that have the same key, in the order in which they come."""
+    groups: dict[Key, list[Record]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return groups
 
 
-def table(records: Sequence[Record], title: str, *names: str) -> Table:
-    """Best and mean final score with its spread over seeds, by some arguments.
+def alike(records: Iterable[Record], *names: str) -> dict[tuple, list[Record]]:
+    """Records in groups that agree in some arguments, the best of each group first.
 
-    Of seeds whose scores are finite; how many are not is told.
+    Groups are in the order of their arguments: numbers by size, then words, since both
+    may be values of one argument.
     """
-    rows = []
-    for key, group in alike(records, *names).items():
-        scores = [score for record in group if np.isfinite(score := final(record))]
-        minutes = np.mean([record["seconds"] / 60 for record in group])
-        spread = f"{np.std(scores, ddof=1):.3f}" if len(scores) > 1 else "-"
-        least, mean = (f"{f(scores):.3f}" if scores else "-" for f in (min, np.mean))
-        lost = f", {len(group) - len(scores)} diverged"
-        seeds = f"{len(group)}{lost if len(scores) < len(group) else ''}"
-        numbers = (seeds, least, mean, spread)
-        lived = [record["generations"] for record in group]
-        generations = " to ".join(f"{g:,}" for g in sorted({min(lived), max(lived)}))
-        rows.append((named(names, key), (*numbers, generations, f"{minutes:.1f}")))
-    columns = ("seeds", "best", "mean", "sd", "generations", "minutes a run")
-    return Table(title, columns, tuple(rows))
 
+    def order(value: Any) -> tuple:
+        number = isinstance(value, int | float)
+        return (not number, value if number else str(value))
 
-def by_column(records: Sequence[Record], *names: str) -> Table:
-    """Every score's mean over seeds and its error, by some arguments; then rivals'."""
-    rows, rivals, told = {}, {}, records[0]["scores"]
-    for key, group in alike(records, *names).items():
-        for who in group[0]["scores"]["rows"]:
-            cells = [[means(r, who)[c] for c in told["columns"]] for r in group]
-            scores = tuple(map(Score.of, np.array(cells).T))
-            if who == "this rule":
-                rows[named(names, key) or who] = scores
-            else:
-                rivals.setdefault(who, scores)
-    seeds = {record["seed"] for record in records}
-    title = f"{told['title']}; {len(seeds)} seeds"
-    return Table(title, tuple(told["columns"]), tuple((rows | rivals).items()))
-
-
-def at_the_end(told: Table) -> Table:
-    """A table less its columns of moments before the end."""
-    ends = [i for i, name in enumerate(told.columns) if ", after " not in name]
-    rows = tuple((who, tuple(cells[i] for i in ends)) for who, cells in told.rows)
-    return Table(told.title, tuple(told.columns[i] for i in ends), rows, told.note)
-
-
-def across(records: Sequence[Record], names: Sequence[str]) -> Panel:
-    """Final scores in every column of the runs' tables but the mean, seeds as dots."""
-    figure, axes = new_figure()
-    columns = records[0]["scores"]["columns"][:-1]
-    for i, (kind, group) in enumerate(alike(records, *names).items()):
-        scores = np.array([[means(r)[c] for c in columns] for r in group])
-        colour = COLOURS[i % len(COLOURS)]
-        style = ("-", "--", ":")[i // len(COLOURS) % 3]
-        axes.plot(scores.mean(0), style, color=colour, label=named(names, kind))
-        for own in scores:
-            axes.plot(own, ".", color=colour, markersize=4)
-    axes.set_xticks(range(len(columns)), columns, rotation=20, ha="right", fontsize=8)
-    axes.set_ylabel("share wrong")
-    if names:
-        axes.legend(fontsize=7, frameon=False)
-    return Panel("The figure", "Lines: means over seeds. Dots: seeds.", svg(figure))
-
-
-def over_lives(
-    records: Sequence[Record],
-    names: Sequence[str],
-    of: Callable[[Record], Sequence[float]],
-    y: str,
-    log: bool = False,
-) -> Panel:
-    """What each kind is like as a life goes on, the mean over seeds."""
-    means = {
-        named(names, kind): np.mean([of(record) for record in group], 0)
-        for kind, group in alike(records, *names).items()
-    }
-    return Panel("Over a life", "Means over seeds.", joined(means, "lesson", y, log))
-
-
-def best_seeds(
-    records: Sequence[Record], x: str, lines: Sequence[str], y: str
-) -> Panel:
-    """Final scores over `x`: a line of the best seed of each kind, all seeds as dots.
-
-    `lines` names the arguments that tell kinds apart; upwards is better.
-    """
-    figure, axes = new_figure()
-    groups = alike(records, *lines, x)
-    for i, kind in enumerate(dict.fromkeys(key[:-1] for key in groups)):
-        own = {key[-1]: group for key, group in groups.items() if key[:-1] == kind}
-        best = [-final(group[0]) for group in own.values()]
-        colour = COLOURS[i % len(COLOURS)]
-        axes.plot(list(own), best, color=colour, label=named(lines, kind))
-        for at, group in own.items():
-            scores = [-final(record) for record in group]
-            axes.scatter([at] * len(group), scores, s=9, color=colour)
-    ticks = sorted({key[-1] for key in groups})
-    axes.set(xscale="log", xlabel=x, ylabel=fill(f"minus {y}", WIDEST))
-    axes.set_xticks(ticks, [str(at) for at in ticks])
-    axes.minorticks_off()
-    axes.legend(fontsize=8, frameon=False)
-    return Panel("The figure", "Lines: the best seed. Dots: every seed.", svg(figure))
-
-
-def curves(
-    records: Sequence[Record],
-    lines: Sequence[str],
-    y: str,
-    among: Sequence[Record] = (),
-) -> Panel:
-    """Held-out loss over generations: the best seed of each kind, the fourth dashed.
-
-    A kind has the colour that it has in a picture of all the records it is `among`.
-    """
-    figure, axes = new_figure()
-    kinds = list(alike(among or records, *lines))
-    for kind, group in alike(records, *lines).items():
-        colour = COLOURS[kinds.index(kind) % len(COLOURS)]
-        for record, style in zip(group[::3], ("-", "--"), strict=False):
-            generations, losses = np.array(record["curve"], float).T
-            label = named(lines, kind) if style == "-" else None
-            axes.plot(generations, -losses, style, color=colour, label=label)
-    axes.set(xlabel="generation", ylabel=fill(f"minus {y}", WIDEST))
-    axes.legend(fontsize=7, frameon=False)
-    caption = "The best seed of each kind; dashed: the fourth best, where there is one."
-    return Panel("The figure", caption, svg(figure))
-
-
-def heat(records: Sequence[Record], x: str, y: str, panels: str, unit: str) -> Panel:
-    """Mean final scores over a grid of two arguments, side by side for a third's.
-
-    A place one of whose seeds diverged has no colour, and says so.
-    """
-    from matplotlib.figure import Figure
-
-    means = {
-        key: np.mean([final(record) for record in group])
-        for key, group in alike(records, panels, y, x).items()
-    }
-    sides = list(dict.fromkeys(key[0] for key in means))
-    ys, xs = (sorted({key[i] for key in means}) for i in (1, 2))
-    spelt = [name.replace("_", " ") for name in (x, y, panels)]
-    colours = {"cmap": "summer_r", "alpha": 0.7}  # pale: numbers stand on them
-    finite = [mean for mean in means.values() if np.isfinite(mean)]
-    colours |= {"vmin": min(finite, default=0), "vmax": max(finite, default=1)}
-    figure = Figure(figsize=(3.6 * len(sides), 3.2), layout="constrained")
-    for axes, side in zip(
-        np.atleast_1d(figure.subplots(1, len(sides))), sides, strict=True
-    ):
-        grid = np.full((len(ys), len(xs)), np.nan)
-        for (own, at_y, at_x), mean in means.items():
-            if own == side:
-                place = ys.index(at_y), xs.index(at_x)
-                grid[place] = mean if np.isfinite(mean) else np.nan
-                told = f"{mean:.2f}" if np.isfinite(mean) else "diverged"
-                axes.text(*place[::-1], told, ha="center", va="center")
-        axes.imshow(grid, origin="lower", aspect="auto", **colours)
-        axes.set(xlabel=spelt[0], ylabel=spelt[1], title=f"{spelt[2]} {side}")
-        axes.set_xticks(range(len(xs)), xs)
-        axes.set_yticks(range(len(ys)), ys)
-    return Panel("The figure", f"Mean {unit} over seeds; less is better.", svg(figure))
-
-
-def dots(records: Sequence[Record], names: Sequence[str], x: str) -> Panel:
-    """Every seed's final score as a dot, a line of them for each kind."""
-    groups = alike(records, *names)
-    return _in_lines(
-        {named(names, k): [final(r) for r in group] for k, group in groups.items()}, x
+    groups = grouped(
+        sorted(records, key=final), lambda r: tuple(argument(r, n) for n in names)
     )
+    return dict(sorted(groups.items(), key=lambda item: [order(k) for k in item[0]]))
 
 
-def transfer(to: str):
-    """How records become a comparison of rules evolved on a text, or moved to it."""
-
-    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-        groups: dict[str, list[float]] = {}
-        for record in records:
-            direct = argument(record, "text") == to
-            row = "this rule" if direct else f"this rule, on {to}"
-            how = "direct" if direct else "transfer"
-            kind = f"{argument(record, 'experiment')}, {how}"
-            groups.setdefault(kind, []).append(final(record, row))
-        rows = tuple(
-            (kind, (len(x), f"{min(x):.3f}", f"{np.median(x):.3f}", f"{max(x):.3f}"))
-            for kind, x in sorted(groups.items())
-        )
-        title = f"{to}, unseen passages: nats per symbol (memorise), bits (predict)"
-        table = Table(title, ("seeds", "best", "median", "worst"), rows)
-        return table, [_in_lines(dict(sorted(groups.items())), title)]
-
-    return draw
+def kinds(records: Iterable[Record], names: Names) -> dict[str, list[Record]]:
+    """The same groups, each by its arguments in words."""
+    groups = alike(records, *names)
+    return {named(names, values): group for values, group in groups.items()}
 
 
-def named(names: Sequence[str], values: Sequence[Any]) -> str:
+def named(names: Names, values: Sequence[Any]) -> str:
     """Arguments and their values, in words."""
 
     def told(name, value):
@@ -272,7 +107,163 @@ def named(names: Sequence[str], values: Sequence[Any]) -> str:
     return ", ".join(told_of).replace("_", " ")
 
 
-def _in_lines(scores: dict[str, list[float]], x: str) -> Panel:
+def table(records: Records, title: str, *names: str) -> Table:
+    """Best and mean final score with its spread over seeds, by some arguments.
+
+    Of seeds whose scores are finite; how many are not is told.
+    """
+    rows = {}
+    for kind, group in kinds(records, names).items():
+        scores = [score for record in group if np.isfinite(score := final(record))]
+        lost = len(group) - len(scores)
+        lived = {record["generations"] for record in group}
+        ends = sorted({min(lived), max(lived)})
+        rows[kind] = {
+            "seeds": f"{len(group)}, {lost} diverged" if lost else f"{len(group)}",
+            "best": f"{min(scores):.3f}" if scores else "-",
+            "mean": f"{np.mean(scores):.3f}" if scores else "-",
+            "sd": spread(scores),
+            "generations": " to ".join(f"{number:,}" for number in ends),
+            "minutes a run": minutes(group),
+        }
+    return Table.of(title, rows)
+
+
+def spread(scores: Sequence[Any]) -> str:
+    """The standard deviation over seeds; one seed has none."""
+    return f"{np.std(scores, ddof=1):.3f}" if len(scores) > 1 else "-"
+
+
+def minutes(group: Records) -> str:
+    """What a run took, on average."""
+    return f"{np.mean([record['seconds'] / 60 for record in group]):.1f}"
+
+
+def by_column(records: Records, *names: str) -> Table:
+    """Every score's mean over seeds and its error, by some arguments; then rivals'."""
+    rows, rivals = {}, {}
+    for kind, group in kinds(records, names).items():
+        for who in group[0]["scores"]["rows"]:
+            each = [cells(record, who) for record in group]
+            pairs = ((c, np.array([s[c].mean for s in each], float)) for c in each[0])
+            scores = {column: Score.of(means) for column, means in pairs}
+            if who == "this rule":
+                rows[kind or who] = scores
+            else:
+                rivals.setdefault(who, scores)
+    seeds = {record["seed"] for record in records}
+    title = f"{records[0]['scores']['title']}; {len(seeds)} seeds"
+    return Table.of(title, rows | rivals)
+
+
+def at_the_end(told: Table) -> Table:
+    """A table less its columns of moments before the end."""
+    ends = [i for i, name in enumerate(told.columns) if ", after " not in name]
+    rows = {who: {told.columns[i]: cells[i] for i in ends} for who, cells in told.rows}
+    return Table.of(told.title, rows, told.note)
+
+
+def across(records: Records, names: Names) -> Panel:
+    """Final scores in every column of the runs' tables but the mean, seeds as dots."""
+    figure, axes = new_figure()
+    columns = records[0]["scores"]["columns"][:-1]
+    for i, (kind, group) in enumerate(kinds(records, names).items()):
+        scores = np.array([[cells(r)[c].mean for c in columns] for r in group])
+        axes.plot(scores.mean(0), label=kind, **stroke(i))
+        axes.plot(scores.T, ".", color=stroke(i)["color"], markersize=4)
+    axes.set_xticks(range(len(columns)), columns, rotation=20, ha="right", fontsize=8)
+    axes.set_ylabel("share wrong")
+    if names:
+        axes.legend(fontsize=7, frameon=False)
+    return Panel("The figure", "Lines: means over seeds. Dots: seeds.", svg(figure))
+
+
+def over_lives(curves: Mapping[str, np.ndarray], y: str, log: bool = False) -> Panel:
+    """What each kind is like as a life goes on, the mean over seeds."""
+    return Panel("Over a life", "Means over seeds.", joined(curves, "lesson", y, log))
+
+
+def best_seeds(records: Records, x: str, lines: Names, y: str) -> Panel:
+    """Final scores over `x`: a line of the best seed of each kind, all seeds as dots.
+
+    `lines` names the arguments that tell kinds apart; upwards is better.
+    """
+    figure, axes = new_figure()
+    for i, (kind, group) in enumerate(kinds(records, lines).items()):
+        colour = COLOURS[i % len(COLOURS)]
+        scores = {
+            at: [-final(r) for r in own] for (at,), own in alike(group, x).items()
+        }
+        best = [own[0] for own in scores.values()]
+        axes.plot(list(scores), best, color=colour, label=kind)
+        for at, own in scores.items():
+            axes.scatter([at] * len(own), own, s=9, color=colour)
+    ticks = [at for (at,) in alike(records, x)]
+    axes.set(xscale="log", xlabel=x, ylabel=fill(f"minus {y}", WIDEST))
+    axes.set_xticks(ticks, [str(at) for at in ticks])
+    axes.minorticks_off()
+    axes.legend(fontsize=8, frameon=False)
+    return Panel("The figure", "Lines: the best seed. Dots: every seed.", svg(figure))
+
+
+def curves(records: Records, lines: Names, y: str, among: Records = ()) -> Panel:
+    """Held-out loss over generations: the best seed of each kind, the fourth dashed.
+
+    A kind has the colour that it has in a picture of all the records it is `among`.
+    """
+    figure, axes = new_figure()
+    known = list(kinds(among or records, lines))
+    for kind, group in kinds(records, lines).items():
+        colour = COLOURS[known.index(kind) % len(COLOURS)]
+        for record, style in zip(group[::3], ("-", "--"), strict=False):
+            generations, losses = np.array(record["curve"], float).T
+            label = kind if style == "-" else None
+            axes.plot(generations, -losses, style, color=colour, label=label)
+    axes.set(xlabel="generation", ylabel=fill(f"minus {y}", WIDEST))
+    axes.legend(fontsize=7, frameon=False)
+    caption = "The best seed of each kind; dashed: the fourth best, where there is one."
+    return Panel("The figure", caption, svg(figure))
+
+
+def heat(records: Records, names: Names, unit: str) -> Panel:
+    """Mean final scores over a grid of two arguments, side by side for another's.
+
+    The names are of the panels, of their rows and of their columns. A place one of
+    whose seeds diverged has no colour, and says so.
+    """
+    from matplotlib.figure import Figure
+
+    means = {
+        key: np.mean([final(record) for record in group])
+        for key, group in alike(records, *names).items()
+    }
+    sides, ys, xs = ([k for (k,) in alike(records, name)] for name in names)
+    panel, y, x = (name.replace("_", " ") for name in names)
+    colours = {"cmap": "summer_r", "alpha": 0.7}  # pale: numbers stand on them
+    finite = [mean for mean in means.values() if np.isfinite(mean)]
+    colours |= {"vmin": min(finite, default=0), "vmax": max(finite, default=1)}
+    figure = Figure(figsize=(3.6 * len(sides), 3.2), layout="constrained")
+    columns = figure.subplots(1, len(sides), squeeze=False)[0]
+    for axes, side in zip(columns, sides, strict=True):
+        grid = np.array([[means.get((side, b, a), np.nan) for a in xs] for b in ys])
+        for (row, column), mean in np.ndenumerate(grid):
+            if not np.isnan(mean):
+                told = f"{mean:.2f}" if np.isfinite(mean) else "diverged"
+                axes.text(column, row, told, ha="center", va="center")
+        axes.imshow(grid, origin="lower", aspect="auto", **colours)
+        axes.set(xlabel=x, ylabel=y, title=f"{panel} {side}")
+        axes.set_xticks(range(len(xs)), xs)
+        axes.set_yticks(range(len(ys)), ys)
+    return Panel("The figure", f"Mean {unit} over seeds; less is better.", svg(figure))
+
+
+def dots(records: Records, names: Names, x: str) -> Panel:
+    """Every seed's final score as a dot, a line of them for each kind."""
+    groups = kinds(records, names)
+    return in_lines({k: [final(r) for r in group] for k, group in groups.items()}, x)
+
+
+def in_lines(scores: Mapping[str, Sequence[float]], x: str) -> Panel:
     """A line of dots for each name, and a bar at their median."""
     figure, axes = new_figure(height=1.2 + 0.3 * len(scores))
     for place, own in enumerate(scores.values()):
@@ -282,9 +273,3 @@ def _in_lines(scores: dict[str, list[float]], x: str) -> Panel:
     axes.invert_yaxis()
     axes.set_xlabel(fill(x, WIDEST))
     return Panel("The figure", "Dots: seeds. Bars: their median.", svg(figure))
-
-
-def _order(value: Any) -> tuple:
-    """Numbers by size, then words; so that both may be values of one argument."""
-    number = isinstance(value, int | float)
-    return (not number, value if number else str(value))

@@ -4,311 +4,238 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from typing import Any
 
-from plastica.exhibit import Panel, Table
-from plastica.experiments import knobs
-from plastica.figures.drawing import (
-    Scale,
-    alike,
-    argument,
-    best_seeds,
-    curves,
-    dots,
-    drawn,
-    heat,
-    table,
-    transfer,
-)
-from plastica.sweep import Planned, Record, Sweep, grid
+import numpy as np
+
+from plastica.experiments.parts import Plan
+from plastica.figures import drawing
+from plastica.run.record import Records
+from plastica.run.sweep import Drawn, Runs, Sweep, begun, grid
+from plastica.shown import Table
 
 MEMORY = "nats per symbol, second reading of unseen passages"
 PREDICTION = "bits per symbol, unseen passages"
 MEMORIES = {  # hidden neurons and generations, by the length of the passage
-    "laptop": {
-        30: ((10, 30), 6_000),
-        100: ((10, 40), 4_000),
-        300: ((30, 100), 1_500),
-    },
-    "paper": {t: ((10, 40, 100, 300, 1_000), 10_000) for t in (30, 100, 300, 1_000)},
+    "laptop": {30: ([10, 30], 6_000), 100: ([10, 40], 4_000), 300: ([30, 100], 1_500)},
+    "paper": {t: ([10, 40, 100, 300, 1_000], 10_000) for t in (30, 100, 300, 1_000)},
 }
 FROM = 100, 40  # length and hidden neurons of what shorter passages begin from
 MODELS = {  # on a laptop those of longer texts go on from those of shorter ones
-    "laptop": {300: ((30, 100), 3_000), 2_000: ((30, 100), 500)},
-    "paper": {t: ((40, 100, 300, 1_000), 10_000) for t in (2_000, 10_000, 100_000)},
+    "laptop": {300: ([30, 100], 3_000), 2_000: ([30, 100], 500)},
+    "paper": {t: ([40, 100, 300, 1_000], 10_000) for t in (2_000, 10_000, 100_000)},
 }
+Sizes = dict[int, tuple]  # such as these
 GONE_ON = 0.05  # deviation of theirs; a search of 300 characters has come to 0.056
-ENGLISH = {"text": ["wizard-of-oz"], "also": ["alice-de"]}  # also read in German
-VECTORS = {"weight_state": [2]}  # n_w: the least that an LSTM can have
+ENGLISH = {"text": "wizard-of-oz", "also": "alice-de"}  # also read in German
+GERMAN = {"text": "alice-de"}
+# Weights with networks of their own take ten to thirty times as long as Hebbian ones;
+# on a laptop passages are short and those networks small.
+FORMS = {"laptop": {30: (10, 3_000)}, "paper": {100: (160, 10_000)}}
+VECTORS = {"weight_state": 2}  # n_w: the least that an LSTM can have
+LSTM = {"synapse": "lstm", "replaces": True} | VECTORS  # it always replaces
 
 
-def figure2_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def figure2_left(plan: Plan = Plan()) -> Sweep:
     """R1: memory improves with hidden size; n >= T/3 memorises T almost perfectly.
 
     The shortest passages also from what was found on longer ones: searched on alone,
     they end in a local optimum (sigma tells the two apart).
     """
-    names = "length", "sigma", "hidden"
-    x, line = {"laptop": ("hidden", "length"), "paper": ("length", "hidden")}[scale]
-    picture = partial(best_seeds, x=x, lines=(line, "sigma"), y=MEMORY)
-    runs = _by_length("memorise", MEMORIES[scale], seeds)
+    x, line = plan.pick(laptop=("hidden", "length"), paper=("length", "hidden"))
+    picture = partial(drawing.best_seeds, x=x, lines=(line, "sigma"), y=MEMORY)
+    sizes = MEMORIES[plan.scale]
+    runs = _by_length(plan, "memorise", sizes)
     longer = [r for r in runs if (r.arguments["length"], r.arguments["hidden"]) == FROM]
-    shortest = {30: (MEMORIES[scale][30][0], 1_500)}
-    again = (
+    again = tuple(
         replace(run, start=start)
         for start in longer
-        for run in _by_length("memorise", shortest, seeds, {"sigma": [0.01]})
+        for run in _by_length(plan, "memorise", {30: (sizes[30][0], 1_500)}, sigma=0.01)
         if run.arguments["seed"] == start.arguments["seed"]
     )
-    return Sweep((*runs, *again), drawn(MEMORY, *names, picture=picture))
+    return Sweep(
+        runs + again, drawing.drawn(MEMORY, ("length", "sigma", "hidden"), picture)
+    )
 
 
-def figure2_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 4) -> Sweep:
+def figure2_right(plan: Plan = Plan(seeds=4)) -> Sweep:
     """R2: of all forms, PMLP neurons with Hebbian weights are best by far.
 
     On a laptop longer passages too, with Hebbian weights alone.
     """
-    names, neurons = ("neuron", "synapse"), {"neuron": ["pmlp", "lstm"]}
-    sizes, weights = _forms(scale)
-    longer = {"laptop": {100: ((30,), 2_500)}, "paper": {}}[scale]
-    runs = [
-        _by_length("forms", sizes | longer, seeds, neurons),
-        _by_length("forms", sizes, seeds, neurons | weights["pmlp"]),
-        _by_length("forms", sizes, seeds, neurons | weights["lstm"]),
-    ]
+    names, sizes = ("neuron", "synapse"), FORMS[plan.scale]
+    longer = plan.pick(laptop={100: (30, 2_500)}, paper={})
+    forms = partial(_by_length, plan, "forms", neuron=["pmlp", "lstm"])
+    runs = forms(sizes | longer) + forms(sizes, **_pmlp(plan)) + forms(sizes, **LSTM)
 
-    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+    def draw(records: Records) -> Drawn:
         panels = [
-            curves(group, lines=names, y=f"{MEMORY} of {length}", among=records)
-            for (length,), group in alike(records, "length").items()
+            drawing.curves(group, lines=names, y=f"{MEMORY} of {length}", among=records)
+            for (length,), group in drawing.alike(records, "length").items()
         ]
-        return table(records, MEMORY, "length", *names), panels
-
-    return Sweep(sum(runs, ()), draw)
-
-
-def weight_inputs(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """R2, 6.2: how a weight's network is fed, and whether it replaces the weight."""
-    lines = "synapse", "fed", "replaces"
-    sizes, weights = _forms(scale)
-    fed = {"fed": ["side by side", "product", "both"]}
-    runs = [
-        _by_length("forms", sizes, seeds, weight | fed)
-        for weight in (weights["pmlp"] | {"replaces": [False, True]}, weights["lstm"])
-    ]
-    picture = partial(dots, names=lines, x=MEMORY)
-    return Sweep(sum(runs, ()), drawn(MEMORY, *lines, picture=picture))
-
-
-def plain_mlp(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """R3: a plain MLP with tanh solves 100 symbols, not 300; with ReLU all fail."""
-    largest, neurons = _largest(scale), {"neuron": ["tanh", "relu"]}
-    lines = "experiment", "neuron"
-    picture = partial(best_seeds, x="length", lines=lines, y=MEMORY)
-    return Sweep(
-        _by_length("memorise", largest, seeds)
-        + _by_length("forms", largest, seeds, neurons),
-        drawn(MEMORY, "length", *lines, picture=picture),
-    )
-
-
-def figure3_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """R4: meta-gradients solve only short sequences, evolution far longer ones."""
-    sizes = _largest(scale)
-    short = {10: sizes[30], 30: sizes[30], 100: sizes[100]}
-    half = {t: (hidden, number // 2) for t, (hidden, number) in short.items()}  # time
-    readouts = {"readout": ["relu", "softmax"]}
-    lines = "experiment", "readout"
-    picture = partial(best_seeds, x="length", lines=lines, y=MEMORY)
-    return Sweep(
-        _by_length("memorise", short, seeds)
-        + _by_length("by_gradient", half, seeds, readouts),
-        drawn(MEMORY, *lines, "length", picture=picture),
-    )
-
-
-def figure3_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """R5: an LSTM falls behind on long sequences; gradients find it before NES does."""
-    sizes = _largest(scale)
-    by_snes = {"search": ["snes"], "lives": [1]}  # as the rule's own search has
-    lines = "experiment", "search"
-    picture = partial(best_seeds, x="length", lines=lines, y=MEMORY)
-    return Sweep(
-        _by_length("memorise", sizes, seeds)
-        + _by_length("memorise_lstm", sizes, seeds, {"search": ["gradient"]})
-        + _by_length("memorise_lstm", sizes, seeds, by_snes),
-        drawn(MEMORY, *lines, "length", "hidden", picture=picture),
-    )
-
-
-def figure4_left(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
-    """R6: prediction improves with length, and in long texts with hidden size.
-
-    With the training curves (figure 7).
-    """
-    runs = _models(scale, MODELS[scale], seeds, _text(scale))
-    names = "length", "hidden"
-
-    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-        ends = best_seeds(records, x="length", lines=["hidden"], y=PREDICTION)
-        lives = curves(records, lines=names, y="nats per symbol, held out")
-        return table(records, PREDICTION, *names), [ends, lives]
+        return drawing.table(records, MEMORY, "length", *names), panels
 
     return Sweep(runs, draw)
 
 
-def figure7(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def weight_inputs(plan: Plan = Plan()) -> Sweep:
+    """R2, 6.2: how a weight's network is fed, and whether it replaces the weight."""
+    lines, fed = ("synapse", "fed", "replaces"), ["side by side", "product", "both"]
+    forms = partial(_by_length, plan, "forms", FORMS[plan.scale])
+    runs = forms(**_pmlp(plan), replaces=[False, True], fed=fed)
+    runs += forms(**LSTM, fed=fed)
+    picture = partial(drawing.dots, names=lines, x=MEMORY)
+    return Sweep(runs, drawing.drawn(MEMORY, lines, picture))
+
+
+def plain_mlp(plan: Plan = Plan()) -> Sweep:
+    """R3: a plain MLP with tanh solves 100 symbols, not 300; with ReLU all fail."""
+    largest, lines = _largest(plan), ("experiment", "neuron")
+    runs = _by_length(plan, "memorise", largest)
+    runs += _by_length(plan, "forms", largest, neuron=["tanh", "relu"])
+    picture = partial(drawing.best_seeds, x="length", lines=lines, y=MEMORY)
+    return Sweep(runs, drawing.drawn(MEMORY, ("length", *lines), picture))
+
+
+def figure3_left(plan: Plan = Plan()) -> Sweep:
+    """R4: meta-gradients solve only short sequences, evolution far longer ones."""
+    sizes, lines = _largest(plan), ("experiment", "readout")
+    short = {10: sizes[30], 30: sizes[30], 100: sizes[100]}
+    half = {t: (hidden, number // 2) for t, (hidden, number) in short.items()}  # time
+    runs = _by_length(plan, "memorise", short)
+    runs += _by_length(plan, "by_gradient", half, readout=["relu", "softmax"])
+    picture = partial(drawing.best_seeds, x="length", lines=lines, y=MEMORY)
+    return Sweep(runs, drawing.drawn(MEMORY, (*lines, "length"), picture))
+
+
+def figure3_right(plan: Plan = Plan()) -> Sweep:
+    """R5: an LSTM falls behind on long sequences; gradients find it before NES does."""
+    sizes, lines = _largest(plan), ("experiment", "search")
+    lstm = partial(_by_length, plan, "memorise_lstm", sizes)
+    runs = _by_length(plan, "memorise", sizes) + lstm(search="gradient")
+    runs += lstm(search="snes", lives=1)  # as the rule's own search has
+    picture = partial(drawing.best_seeds, x="length", lines=lines, y=MEMORY)
+    return Sweep(runs, drawing.drawn(MEMORY, (*lines, "length", "hidden"), picture))
+
+
+def figure4_left(plan: Plan = Plan()) -> Sweep:
+    """R6: prediction improves with length, and in long texts with hidden size.
+
+    With the training curves (figure 7).
+    """
+    text, names = plan.pick(ENGLISH, paper={"text": "enwik8"}), ("length", "hidden")
+    ends = partial(drawing.best_seeds, x="length", lines=["hidden"], y=PREDICTION)
+    lives = partial(drawing.curves, lines=names, y="nats per symbol, held out")
+    runs = _models(plan, MODELS[plan.scale], text)
+    return Sweep(runs, drawing.drawn(PREDICTION, names, ends, lives))
+
+
+def figure7(plan: Plan = Plan()) -> Sweep:
     """R6: the training curves of figure 4, left; the same runs."""
-    return figure4_left(scale=scale, seeds=seeds)
+    return figure4_left(plan)
 
 
-def figure4_right(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def figure4_right(plan: Plan = Plan()) -> Sweep:
     """R7: a rule evolved on English reads German as one evolved on German does."""
-    memory, models = {
-        "laptop": (
-            {100: ((30,), 4_000)},
-            {t: ((30,), number) for t, (_, number) in MODELS["laptop"].items()},
-        ),
-        "paper": ({300: ((200,), 10_000)}, {10_000: ((300,), 10_000)}),
-    }[scale]
-    texts = ENGLISH, {"text": ["alice-de"]}
-    memories = [_by_length("memorise", memory, seeds, text) for text in texts]
-    runs = [_models(scale, models, seeds, text) for text in texts]
-
-    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-        lengths = max(memory), max(models)
-        return transfer("alice-de")(
-            [r for r in records if argument(r, "length") in lengths]
-        )
-
-    return Sweep(sum(memories + runs, ()), draw)
+    memory, models = plan.pick(
+        laptop=({100: (30, 4_000)}, {300: (30, 3_000), 2_000: (30, 500)}),
+        paper=({300: (200, 10_000)}, {10_000: (300, 10_000)}),
+    )
+    runs = _by_length(plan, "memorise", memory, **ENGLISH)
+    runs += _by_length(plan, "memorise", memory, **GERMAN)
+    runs += _models(plan, models, ENGLISH) + _models(plan, models, GERMAN)
+    return Sweep(runs, partial(_in_german, lengths=(max(memory), max(models))))
 
 
-def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def figure5(plan: Plan = Plan()) -> Sweep:
     """R8: states of 10 and updates of 14 are best with 100 members; 300 gain more.
 
     On a laptop only the row and the column through the sizes that are said to be best.
     """
-    length, hidden, generations = {
-        "laptop": (100, 30, 1_500),
-        "paper": (300, 100, 10_000),
-    }[scale]
-    row, column = product([10], (6, 14, 30)), product((4, 16), [14])
-    sizes = {
-        "laptop": (*row, *column),
-        "paper": tuple(product((4, 10, 16), (6, 14, 30))),
-    }[scale]
-    runs = [
-        grid(
-            "evolved_rules.memorise",
-            length=[length],
-            hidden=[hidden],
-            population=[members],
-            state=[state],
-            update_hidden=[update],
-            generations=[generations],
-            seed=range(seeds),
-        )
-        for members in (100, 300)
-        for state, update in sizes
-    ]
-    names = "population", "state", "update_hidden"
-    picture = partial(
-        heat, x="update_hidden", y="state", panels="population", unit=MEMORY
+    sizes = plan.pick(laptop={100: (30, 1_500)}, paper={300: (100, 10_000)})
+    pairs: Sequence[tuple[int, int]] = plan.pick(
+        laptop=((10, 6), (10, 14), (10, 30), (4, 14), (16, 14)),
+        paper=tuple(product((4, 10, 16), (6, 14, 30))),
     )
-    return Sweep(sum(runs, ()), drawn(MEMORY, *names, picture=picture))
+    names, runs = ("population", "state", "update_hidden"), ()
+    for members, pair in product((100, 300), pairs):
+        chosen = dict(zip(names, (members, *pair), strict=True))
+        runs += _by_length(plan, "memorise", sizes, **chosen)
+    picture = partial(drawing.heat, names=names, unit=MEMORY)
+    return Sweep(runs, drawing.drawn(MEMORY, names, picture))
 
 
-def figure6(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def figure6(plan: Plan = Plan()) -> Sweep:
     """R9: rates of 1.0 for the mean and 0.1 for the deviation are most robust."""
-    length, hidden, generations = {
-        "laptop": (60, 20, 3_000),
-        "paper": (300, 100, 2_000),
-    }[scale]
-    runs = grid(
-        "evolved_rules.memorise",
-        length=[length],
-        hidden=[hidden],
-        rate_mean=[0.3, 1.0, 3.0],
-        rate_sigma=[0.03, 0.1, 0.3],
-        generations=[generations],
-        seed=range(seeds),
-    )
-    names = "rate_mean", "rate_sigma"
-    picture = partial(heat, x="rate_mean", y="rate_sigma", panels="length", unit=MEMORY)
-    return Sweep(runs, drawn(MEMORY, *names, picture=picture))
+    sizes = plan.pick(laptop={60: (20, 3_000)}, paper={300: (100, 2_000)})
+    rates = {"rate_mean": [0.3, 1.0, 3.0], "rate_sigma": [0.03, 0.1, 0.3]}
+    runs = _by_length(plan, "memorise", sizes, **rates)
+    names = "length", "rate_sigma", "rate_mean"
+    picture = partial(drawing.heat, names=names, unit=MEMORY)
+    return Sweep(runs, drawing.drawn(MEMORY, tuple(rates), picture))
 
 
-def ingredients(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def ingredients(plan: Plan = Plan()) -> Sweep:
     """R10: what transposed weights, four components and the read-out are worth."""
-    sizes = {
-        "laptop": {100: ((30,), 2_500)},
-        "paper": {300: ((100,), 10_000)},
-    }[scale]
-    without: tuple[dict, ...] = (
-        {},
-        {"transposed": [False]},
-        {"one_component": [True]},
-        {"readout": ["softmax"]},
-    )
-    runs = [_by_length("forms", sizes, seeds, choice) for choice in without]
-    names = "transposed", "one_component", "readout"
-    picture = partial(dots, names=names, x=MEMORY)
-    return Sweep(sum(runs, ()), drawn(MEMORY, *names, picture=picture))
+    sizes = plan.pick(laptop={100: (30, 2_500)}, paper={300: (100, 10_000)})
+    without = {"transposed": False, "one_component": True, "readout": "softmax"}
+    runs = _by_length(plan, "forms", sizes)
+    for name, value in without.items():
+        runs += _by_length(plan, "forms", sizes, **{name: value})
+    picture = partial(drawing.dots, names=tuple(without), x=MEMORY)
+    return Sweep(runs, drawing.drawn(MEMORY, tuple(without), picture))
 
 
-def _by_length(
-    experiment: str, sizes: dict, seeds: int, choices: dict | None = None
-) -> tuple[Planned, ...]:
+def _by_length(plan: Plan, experiment: str, sizes: Sizes, **choices: Any) -> Runs:
     """Runs at some lengths, each with its sizes of network and its generations."""
+    name, seeds = f"evolved_rules.{experiment}", range(plan.seeds)
     runs = [
-        grid(
-            f"evolved_rules.{experiment}",
-            length=[length],
-            hidden=hidden,
-            **choices or {},
-            generations=[generations],
-            seed=range(seeds),
-        )
-        for length, (hidden, generations) in sizes.items()
+        grid(name, length=t, hidden=n, **choices, generations=number, seed=seeds)
+        for t, (n, number) in sizes.items()
     ]
     return sum(runs, ())
 
 
-def _forms(scale: str) -> tuple[dict, dict]:
-    """Where forms of weights are compared, and their arguments.
-
-    Weights with networks of their own take ten to thirty times as long as Hebbian ones;
-    on a laptop passages are short and those networks small.
-    """
-    hidden = {"laptop": {"weight_hidden": [6]}, "paper": {}}[scale]
-    sizes = {
-        "laptop": {30: ((10,), 3_000)},
-        "paper": {100: ((160,), 10_000)},
-    }[scale]
-    pmlp = {"synapse": ["pmlp"]} | VECTORS | hidden
-    lstm = {"synapse": ["lstm"], "replaces": [True]} | VECTORS  # it always replaces
-    return sizes, {"pmlp": pmlp, "lstm": lstm}
-
-
-def _models(scale: str, sizes: dict, seeds: int, text: dict) -> tuple[Planned, ...]:
+def _models(plan: Plan, sizes: Sizes, text: dict) -> Runs:
     """Language models of texts of some lengths."""
-    if scale == "paper":
-        return _by_length("predict", sizes, seeds, text)
-    (shortest, *longer) = sizes.items()
-    runs = latest = _by_length("predict", dict([shortest]), seeds, text)
+    if plan.scale == "paper":
+        return _by_length(plan, "predict", sizes, **text)
+    shortest, *longer = ({length: size} for length, size in sizes.items())
+    runs = latest = _by_length(plan, "predict", shortest, **text)
     for size in longer:
-        later = text | {"sigma": [GONE_ON]}
-        planned = _by_length("predict", dict([size]), seeds, later)
-        pairs = zip(planned, latest, strict=True)
-        latest = tuple(replace(run, start=start) for run, start in pairs)
+        later = _by_length(plan, "predict", size, **text, sigma=GONE_ON)
+        latest = begun(later, latest)
         runs += latest
     return runs
 
 
-def _largest(scale: str) -> dict:
+def _pmlp(plan: Plan) -> dict[str, Any]:
+    """Weights that are networks, small ones on a laptop."""
+    hidden = plan.pick(laptop={"weight_hidden": 6}, paper={})
+    return {"synapse": "pmlp"} | VECTORS | hidden
+
+
+def _largest(plan: Plan) -> Sizes:
     """The lengths of figure 2, left, each with its largest network only."""
-    return {t: (sizes[-1:], number) for t, (sizes, number) in MEMORIES[scale].items()}
+    sizes = MEMORIES[plan.scale].items()
+    return {length: (hidden[-1], number) for length, (hidden, number) in sizes}
 
 
-def _text(scale: str) -> dict:
-    return {"laptop": ENGLISH, "paper": {"text": ["enwik8"]}}[scale]
+def _in_german(records: Records, lengths: Sequence[int]) -> Drawn:
+    """Rules evolved on German of some lengths, and those that were moved to it."""
+    scores: dict[str, list[float]] = {}
+    for record in records:
+        if drawing.argument(record, "length") in lengths:
+            direct = drawing.argument(record, "text") == GERMAN["text"]
+            how = "direct" if direct else "transfer"
+            row = "this rule" if direct else f"this rule, on {GERMAN['text']}"
+            kind = f"{drawing.argument(record, 'experiment')}, {how}"
+            scores.setdefault(kind, []).append(drawing.final(record, row))
+    scores = dict(sorted(scores.items()))
+    title = "alice-de, unseen passages: nats per symbol (memorise), bits (predict)"
+    rows = {}
+    for kind, own in scores.items():
+        numbers = {"best": min(own), "median": np.median(own), "worst": max(own)}
+        told = {name: f"{number:.3f}" for name, number in numbers.items()}
+        rows[kind] = {"seeds": len(own)} | told
+    return Table.of(title, rows), [drawing.in_lines(scores, title)]

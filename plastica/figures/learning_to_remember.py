@@ -1,20 +1,28 @@
 """The figures of paper 001, learning to remember."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 from typing import Any, get_args
 
 import numpy as np
 
 from plastica.cells import OP
-from plastica.exhibit import Panel, Table
-from plastica.experiments import knobs
-from plastica.figures.drawing import Scale, alike, dots, final, named, table
-from plastica.plots import new_figure, stroke, svg
-from plastica.sweep import Planned, Record, Sweep, grid
+from plastica.experiments.parts import Plan
+from plastica.figures import drawing
+from plastica.run.record import Records
+from plastica.run.sweep import Drawn, Runs, Sweep, grid
+from plastica.shown import Panel, Table
+from plastica.shown.plots import new_figure, stroke, svg
+
+NOTE = (
+    "Nats per symbol of snippets asked back, while living: early is the mean of the "
+    "first fifth of a life, final of its last twentieth. Newborns: the mean over seeds "
+    "of fresh lives in unseen text, theta fixed. np: numbers in theta."
+)
 
 
-def figure1_grid(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def figure1_grid(plan: Plan = Plan()) -> Sweep:
     """Which updates remember (figure 1, left and middle; claims M1 and M2).
 
     The paper: at delay 80 GATED synapses are best and MLP ones fail; at 10 nearly all
@@ -22,181 +30,148 @@ def figure1_grid(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
     """
     telling = [("LSTM", "GATED"), ("GATED", "GATED"), ("LSTM", "LSTM-id")]
     telling += [("LSTM", "MLP"), ("MLP-tanh", "MLP")]
-    every = list(product(get_args(OP), get_args(OP)))
-    pairs = {"laptop": telling, "paper": every}[scale]
-    runs = tuple(
-        run
+    pairs = plan.pick(telling, paper=product(get_args(OP), get_args(OP)))
+    runs = [
+        _runs(plan, [10, 80], laptop=100_000, neuron=neuron, synapse=synapse)
         for neuron, synapse in pairs
-        for run in _runs(
-            scale, seeds, [10, 80], laptop=100_000, neuron=[neuron], synapse=[synapse]
-        )
-    )
-    return Sweep(runs, _drawn("delay", "neuron", "synapse"))
+    ]
+    return _figure(sum(runs, ()), "delay", "neuron", "synapse")
 
 
-def figure1_delays(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def figure1_delays(plan: Plan = Plan()) -> Sweep:
     """Sizes of the state, and LSTMs, by delay (figure 1, right; claim M3).
 
     The paper: 14 numbers beat 6, and both beat LSTMs of 16 and 128 units up to a delay
     of 80, with far fewer parameters.
     """
-    delays = {"laptop": [10, 40, 80], "paper": [10, 20, 40, 80, 160, 320]}[scale]
-    ours = _runs(scale, seeds, delays, state=[6, 14])
-    units = {"hidden": [16, 128], "memory": ["reset", "kept"]}
-    theirs = _runs(scale, seeds, delays, "remember_lstm", **units)
-    draw = _drawn("delay", "ticks", "state", "hidden", "memory")
-    if scale == "laptop":  # at long delay an LSTM is overtaken later
-        ours += _runs(scale, seeds, [80], laptop=200_000, state=[14])
-        best = {"hidden": [128], "memory": ["reset"]}
-        theirs += _runs(scale, seeds, [80], "remember_lstm", 200_000, **best)
-    return Sweep(ours + theirs, draw)
+    delays = plan.pick(laptop=[10, 40, 80], paper=[10, 20, 40, 80, 160, 320])
+    lstm = partial(_runs, plan, experiment="remember_lstm")
+    ours = _runs(plan, delays, state=[6, 14])
+    theirs = lstm(delays, hidden=[16, 128], memory=["reset", "kept"])
+    if plan.scale == "laptop":  # at long delay an LSTM is overtaken later
+        ours += _runs(plan, 80, laptop=200_000, state=14)
+        theirs += lstm(80, laptop=200_000, hidden=128, memory="reset")
+    return _figure(ours + theirs, "delay", "ticks", "state", "hidden", "memory")
 
 
-def neurons(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def neurons(plan: Plan = Plan()) -> Sweep:
     """Neurons of the hidden layer (section 7, claim M4).
 
     The paper: performance does not grow with their number.
     """
-    sizes = {"laptop": [0, 5, 20], "paper": [0, 5, 20, 50, 100]}[scale]
-    runs = _runs(scale, seeds, [10, 80], hidden=sizes)
-    return Sweep(runs, _drawn("delay", "hidden"))
+    sizes = plan.pick(laptop=[0, 5, 20], paper=[0, 5, 20, 50, 100])
+    return _figure(_runs(plan, [10, 80], hidden=sizes), "delay", "hidden")
 
 
-def ingredients(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def ingredients(plan: Plan = Plan()) -> Sweep:
     """What the ingredients are worth (section 7, claim M5).
 
     The paper: the hidden layer helps early only, self-connections of the input layer do
     the work; letting OP put out u fails to learn; different components matter.
     """
-    without = [{}, {"hidden": [0]}, {"self_connections": [False]}]
-    without += [{"sends": ["put out"]}, {"one_component": [True]}]
-    runs = tuple(run for less in without for run in _runs(scale, seeds, [10], **less))
-    draw = _drawn("hidden", "self_connections", "sends", "one_component")
-    return Sweep(runs, draw)
+    without = {"hidden": 0, "self_connections": False}
+    without |= {"sends": "put out", "one_component": True}
+    runs = _runs(plan, 10)
+    for name, value in without.items():
+        runs += _runs(plan, 10, **{name: value})
+    return _figure(runs, *without)
 
 
-def elsewhere(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def elsewhere(plan: Plan = Plan()) -> Sweep:
     """This rule and that of paper 000 in each other's tasks, which no paper shows."""
-    sizes = {
-        "laptop": {"length": [20], "hidden": [10], "population": [64]},
-        "paper": {"length": [100], "hidden": [40], "population": [128]},
-    }[scale]
-    rules = {"rule": ["vector_neuron", "pmlp_hebb"], "text": ["wizard-of-oz"]}
-    generations = {"laptop": [300], "paper": [2_000]}[scale]
-    sizes |= {"seed": range(seeds)}
-    evolved = grid(
-        "meet.meet",
-        **rules,
-        task=["memorise", "predict"],
-        generations=generations,
-        **sizes,
+    rules = {"rule": ["vector_neuron", "pmlp_hebb"], "text": "wizard-of-oz"}
+    sizes = plan.pick(
+        laptop={"length": 20, "hidden": 10, "population": 64},
+        paper={"length": 100, "hidden": 40, "population": 128},
     )
-    updates = {"laptop": [2_000], "paper": [100_000]}[scale]
-    told = {"task": ["remember"], "search": ["gradient"], "generations": updates}
-    remembering = grid("meet.meet", **rules, **told, **sizes)
+    sizes |= {"seed": range(plan.seeds)}
+    read = {"task": ["memorise", "predict"], "generations": plan.pick(300, 2_000)}
+    asked = {"task": "remember", "search": "gradient"}
+    asked |= {"generations": plan.pick(2_000, 100_000)}
+    runs = [grid("meet.meet", **rules, **task, **sizes) for task in (read, asked)]
+    names = "task", "rule"
+    title = "nats per symbol of unseen text, bits where it predicts"
+    picture = partial(drawing.dots, names=names, x=title)
+    return Sweep(sum(runs, ()), drawing.drawn(title, names, picture))
 
-    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-        names = ("task", "rule")
-        title = "nats per symbol of unseen text, bits where it predicts"
-        return table(records, title, *names), [dots(records, names, title)]
 
-    return Sweep(evolved + remembering, draw)
-
-
-def sizes(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
+def sizes(plan: Plan = Plan(seeds=1)) -> Sweep:
     """Sizes and the rate, which the text leaves out: one at a time from the default."""
     choices: dict[str, Any] = {"rate": [1e-3, 3e-3, 1e-2, 3e-2]}
     choices |= {"update_hidden": [10, 40], "embedding": [2, 8]}
-    runs = tuple(
-        run
+    runs = [
+        _runs(plan, [10, 80], laptop=20_000, **{name: tried})
         for name, tried in choices.items()
-        for run in _runs(scale, seeds, [10, 80], laptop=20_000, **{name: tried})
-    )
-    units = {
-        "hidden": [16, 128],
-        "memory": ["reset", "kept"],
-        "rate": [1e-3, 3e-3, 1e-2],
-    }
-    lstm = _runs(scale, seeds, [10], "remember_lstm", **units)
-    return Sweep(runs + lstm, _drawn("delay", "ticks", "hidden", "memory", *choices))
+    ]
+    units = {"hidden": [16, 128], "memory": ["reset", "kept"]}
+    lstm = _runs(plan, 10, "remember_lstm", **units, rate=[1e-3, 3e-3, 1e-2])
+    return _figure(sum(runs, ()) + lstm, "delay", "ticks", *units, *choices)
 
 
 def _runs(
-    scale, seeds, delays, experiment="remember", laptop=50_000, **choices
-) -> tuple[Planned, ...]:
+    plan: Plan, delay: Any, experiment="remember", laptop=50_000, **choices
+) -> Runs:
     """Runs in the book of the paper, for each choice, delay and seed.
 
     The paper's lives are of a million ticks, and a `laptop`'s of so many.
     """
-    ticks = {"laptop": laptop, "paper": 1_000_000}[scale]
-    return grid(
-        f"learning_to_remember.{experiment}",
-        text=["wizard-of-oz"],
-        ticks=[ticks],
-        delay=delays,
-        **choices,
-        seed=range(seeds),
-    )
+    name, ticks = f"learning_to_remember.{experiment}", plan.pick(laptop, 1_000_000)
+    told = {"text": "wizard-of-oz", "ticks": ticks, "delay": delay}
+    return grid(name, **told, **choices, seed=range(plan.seeds))
 
 
-def _drawn(*names: str):
-    """How records become a figure: best and mean over seeds, early and at the end."""
+def _figure(runs: Runs, *names: str) -> Sweep:
+    """Best and mean over seeds by some arguments, early and at the end; and lives."""
 
-    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-        kinds = ("experiment", *names)
-        groups = {named(kinds, k): g for k, g in alike(records, *kinds).items()}
-        rows = tuple((who, _cells(group)) for who, group in groups.items())
-        columns = ("np", "seeds", "early best", "early mean", "final best")
-        columns += ("final mean", "sd", "newborns", "minutes a run")
-        note = (
-            "Nats per symbol of snippets asked back, while living: early is the mean "
-            "of the first fifth of a life, final of its last twentieth. Newborns: the "
-            "mean over seeds of fresh lives in unseen text, theta fixed. np: numbers "
-            "in theta."
-        )
-        return Table("nats", columns, rows, note), [_curves(records, names)]
+    def draw(records: Records) -> Drawn:
+        groups = drawing.kinds(records, ("experiment", *names))
+        rows = {kind: _cells(group) for kind, group in groups.items()}
+        return Table.of("nats", rows, NOTE), [_curves(records, names)]
 
-    return draw
+    return Sweep(runs, draw)
 
 
-def _cells(group: Sequence[Record]) -> tuple:
+def _cells(group: Records) -> dict[str, Any]:
+    """What is told of runs of a kind, by column."""
     lived = [np.array([loss for _, loss in record["living"]]) for record in group]
     early = [np.nanmean(nats[: max(len(nats) // 5, 1)]) for nats in lived]
     late = [np.nanmean(nats[-max(len(nats) // 20, 1) :]) for nats in lived]
-    spread = f"{np.std(late, ddof=1):.3f}" if len(late) > 1 else "-"
-    numbers = (min(early), np.mean(early), min(late), np.mean(late))
-    newborns = np.mean([final(record) for record in group])
-    minutes = np.mean([record["seconds"] / 60 for record in group])
-    shown = (f"{number:.3f}" for number in numbers)
-    ends = (spread, f"{newborns:.3f}", f"{minutes:.1f}")
-    return (group[0]["theta"], len(group), *shown, *ends)
+    return {
+        "np": group[0]["theta"],
+        "seeds": len(group),
+        "early best": f"{min(early):.3f}",
+        "early mean": f"{np.mean(early):.3f}",
+        "final best": f"{min(late):.3f}",
+        "final mean": f"{np.mean(late):.3f}",
+        "sd": drawing.spread(late),
+        "newborns": f"{np.mean([drawing.final(record) for record in group]):.3f}",
+        "minutes a run": drawing.minutes(group),
+    }
 
 
-def _curves(records: Sequence[Record], names: Sequence[str]) -> Panel:
+def _curves(records: Records, names: Sequence[str]) -> Panel:
     """Lives side by side for each delay, all of a kind in one colour."""
-    delays = list(alike(records, "delay"))
+    delays = [delay for (delay,) in drawing.alike(records, "delay")]
     others = [name for name in names if name not in ("delay", "ticks")]
-    kinds = {kind: i for i, kind in enumerate(alike(records, "experiment", *others))}
+    kinds = list(drawing.alike(records, "experiment", *others))
     figure, sides = new_figure(max(7.0, 1 + 3.4 * len(delays)), 3.8, len(delays))
     sides = np.atleast_1d(sides)
     told = "delay", "ticks", "experiment", *others
-    for (delay, _, *kind), group in alike(records, *told).items():
-        axes, own = sides[delays.index((delay,))], stroke(kinds[tuple(kind)])
+    for (delay, _, *kind), group in drawing.alike(records, *told).items():
+        axes, own = sides[delays.index(delay)], stroke(kinds.index(tuple(kind)))
         lived = [np.array(record["living"], float).T for record in group]
         best = min(lived, key=lambda curve: np.nanmean(curve[1][-5:]))
         ticks = best[0] * group[0]["ticks"] / group[0]["generations"] / 2
-        axes.plot(
-            ticks, np.mean([curve[1] for curve in lived], 0), linewidth=1.4, **own
-        )
+        mean = np.mean([curve[1] for curve in lived], 0)
+        axes.plot(ticks, mean, linewidth=1.4, **own)
         axes.plot(ticks, best[1], linewidth=0.5, **own)
         axes.set(title=f"delay {delay}", xlabel="ticks lived")
     sides[0].set_ylabel("nats per symbol asked back")
-    several = {kind[0] for kind in kinds}
-    for kind, i in kinds.items():
-        words = (kind[0] if len(several) > 1 else "", named(others, kind[1:]))
+    several = len({kind[0] for kind in kinds}) > 1
+    for i, kind in enumerate(kinds):
+        words = (kind[0] if several else "", drawing.named(others, kind[1:]))
         sides[0].plot([], [], label=" ".join(filter(None, words)), **stroke(i))
-    figure.legend(
-        loc="outside lower center", ncols=min(len(delays), 2), fontsize=7, frameon=False
-    )
+    below = {"loc": "outside lower center", "ncols": min(len(delays), 2)}
+    figure.legend(fontsize=7, frameon=False, **below)
     said = "Thick: the mean over seeds. Thin: the seed that is best at the end."
     return Panel("While living", said, svg(figure))

@@ -1,102 +1,105 @@
 """The figures of paper 002, evolved plastic recurrent networks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from plastica.exhibit import Panel, Table
-from plastica.exhibits.driving import track_panel
-from plastica.exhibits.trials import map_panels
-from plastica.experiments import knobs
-from plastica.figures.drawing import Scale, argument, means
-from plastica.plots import lines
-from plastica.sweep import Planned, Record, Sweep, grid
+from plastica.experiments.parts import Plan
+from plastica.figures.drawing import argument, cells, extra, grouped, named
+from plastica.run.record import Record, Records
+from plastica.run.sweep import Drawn, Runs, Sweep, grid
+from plastica.shown import Panel, Table, Tracks
+from plastica.shown.plots import lines
 
-METHODS = ("eprnn", "rnn", "eprnn-without-m", "lstm", "epmlp", "epmlp-random")
-COLUMNS = ((1, 10, 20), (1, 25, 50), (3, 10, 20), (3, 25, 50))  # l, K, N of table 2
+METHODS = ["eprnn", "rnn", "eprnn-without-m", "lstm", "epmlp", "epmlp-random"]
+COLUMNS = [  # of table 2
+    {"dimensions": l, "shots": K, "horizon": N}
+    for l in (1, 3)
+    for K, N in ((10, 20), (25, 50))
+]
 HARD = COLUMNS[1]  # the sines that figures 5 and 8 look at
-NOISES = (0.01, 0.05, 0.2)
-PAPER = 15_000  # generations
-FORETOLD, FORETOLD_LARGE, DRIVEN = 6_000, 2_500, 1_000  # generations, the laptop's
-SMALL = {"units": [16], "start": [0.3], "sigma": [0.05], "population": [128]}
-CALM = SMALL | {"start": [0.1], "sigma": [0.01]}  # or MAML's closed loops explode
-LARGE = {"units": [64], "start": [0.1], "sigma": [0.01], "population": [398]}
+NOISES = [0.01, 0.05, 0.2]
+PAPER = {"generations": 15_000}
+FORETOLD, LARGER = {"generations": 6_000}, {"generations": 2_500}  # the laptop's
+SMALL = {"units": 16, "start": 0.3, "sigma": 0.05, "population": 128}
+CALM = SMALL | {"start": 0.1, "sigma": 0.01}  # or MAML's closed loops explode
+SINES = {"laptop": SMALL | FORETOLD, "paper": PAPER}
+LARGE = {"units": 64, "start": 0.1, "sigma": 0.01, "population": 398}
 
 
-def table2(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def table2(plan: Plan = Plan()) -> Sweep:
     """EPRNN predicts sines best: before its variants, RNN, LSTM and MAML (claim P1).
 
     The laptop's networks are small, but for one seed of the first column.
     """
     easy, *others = COLUMNS
-    if scale == "laptop":
-        runs = _sines([easy], METHODS, FORETOLD, seeds, SMALL)
-        runs += _sines([easy], ["maml"], FORETOLD, seeds, CALM)
-        runs += _sines(others, METHODS, FORETOLD, 1, SMALL)
-        runs += _sines(others, ["maml"], FORETOLD, 1, CALM)
-        runs += _sines([easy], [*METHODS, "maml"], FORETOLD_LARGE, 1)
+    if plan.scale == "laptop":
+        runs = _sines(METHODS, [easy], plan.seeds, SMALL | FORETOLD)
+        runs += _sines("maml", [easy], plan.seeds, CALM | FORETOLD)
+        runs += _sines(METHODS, others, 1, SMALL | FORETOLD)
+        runs += _sines("maml", others, 1, CALM | FORETOLD)
+        runs += _sines([*METHODS, "maml"], [easy], 1, LARGER)
     else:
-        runs = _sines(COLUMNS, [*METHODS, "maml"], PAPER, seeds)
+        runs = _sines([*METHODS, "maml"], COLUMNS, plan.seeds, PAPER)
     return Sweep(runs, _curves)
 
 
-def table3(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def table3(plan: Plan = Plan()) -> Sweep:
     """In the robot EPRNN is best, but for LSTM at high noise (claims P2, P3 and P6)."""
-    maml = ("maml-zero-shot", "maml-one-rollout")
-    if scale == "laptop":
-        runs = _drives(scale, [0.05], METHODS, seeds)
-        runs += _drives(scale, [0.01, 0.2], METHODS[:2], seeds)
-        runs += _drives(scale, [0.05], maml[:1], seeds)  # one roll-out: hours
+    if plan.scale == "laptop":
+        runs = _drives(METHODS, 0.05, plan)
+        runs += _drives(METHODS[:2], [0.01, 0.2], plan)
+        runs += _drives("maml-zero-shot", 0.05, plan)  # one roll-out: hours
     else:
-        runs = _drives(scale, NOISES, METHODS + maml, seeds)
-    return Sweep(runs, _table3)
+        maml = ["maml-zero-shot", "maml-one-rollout"]
+        runs = _drives(METHODS + maml, NOISES, plan)
+
+    def draw(records: Records) -> Drawn:
+        return _fitness(records, ("noise",)), _curves(records)[1]
+
+    return Sweep(runs, draw)
 
 
-def searches(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def searches(plan: Plan = Plan()) -> Sweep:
     """Other searches than the program's, for as many generations (beyond the paper)."""
-    generations, how = {"laptop": (FORETOLD, SMALL), "paper": (PAPER, {})}[scale]
-    others = grid(
-        "plastic_rnn.foretell",
-        search=["adam", "snes"],
-        **how,
-        generations=[generations],
-        seed=range(seeds),
-    )
-    runs = _sines(COLUMNS[:1], ["eprnn"], generations, seeds, how) + others
+    how = SINES[plan.scale]
+    others = {"search": ["adam", "snes"]} | how | {"seed": range(plan.seeds)}
+    runs = grid("plastic_rnn.foretell", **others)
+    runs = _sines("eprnn", COLUMNS[:1], plan.seeds, how) + runs
     return Sweep(runs, partial(_curves, rows="search"))
 
 
-def figure4(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def figure4(plan: Plan = Plan()) -> Sweep:
     """Meta-testing scores as generations go by: the curves of tables 2 and 3."""
-    runs = table2(scale=scale, seeds=seeds).runs + table3(scale=scale).runs
+    runs = table2(plan).runs + table3(replace(plan, seeds=3)).runs
     return Sweep(runs, _curves)
 
 
-def figure5(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
+def figure5(plan: Plan = Plan(seeds=1)) -> Sweep:
     """EPRNN's weights tell what is hidden, more than its activations do (claim P4)."""
-    return Sweep(_looked_at(["eprnn"], scale, seeds), _readouts)
+    return Sweep(_looked_at("eprnn", plan), _readouts)
 
 
-def figure8(*, scale: Scale = "laptop", seeds: knobs.Seeds = 1) -> Sweep:
+def figure8(plan: Plan = Plan(seeds=1)) -> Sweep:
     """An RNN's activations and an EPMLP's weights tell less (claim P4)."""
-    runs = _looked_at(["rnn", "epmlp"], scale, seeds)
-    return Sweep(runs, _readouts)
+    return Sweep(_looked_at(["rnn", "epmlp"], plan), _readouts)
 
 
-def figure9(*, scale: Scale = "laptop", seeds: knobs.Seeds = 3) -> Sweep:
+def figure9(plan: Plan = Plan()) -> Sweep:
     """Robots turn more, the noisier the signal (claim P5)."""
-    runs = _drives(scale, NOISES, ["eprnn"], seeds)
 
-    def draw(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+    def draw(records: Records) -> Drawn:
         tracks = {}
         for record in sorted(records, key=lambda r: argument(r, "noise")):
-            each = record["scores"]["details"]["tracks"]
-            tracks.setdefault(f"noise {argument(record, 'noise')}", each["this rule"])
+            each = record["scores"]["extras"]["tracks"]["tracks"]
+            tracks.setdefault(_spelled(record, ("noise",)), each["this rule"])
         tracks["random controller"] = each["random controller"]
-        return _readouts(records)[0], [track_panel(tracks)]
+        return _readouts(records)[0], Tracks(tracks).panels("")[:1]
 
-    return Sweep(runs, draw)
+    return Sweep(_drives("eprnn", NOISES, plan), draw)
 
 
 def meta_test(record: Record) -> float:
@@ -104,123 +107,87 @@ def meta_test(record: Record) -> float:
     return float(np.mean(sorted(loss for _, loss in record["curve"][-10:])[:3]))
 
 
-def _sines(
-    columns, who, generations: int, seeds: int, how: dict | None = None
-) -> tuple[Planned, ...]:
+def _sines(who: Any, columns: list[dict], seeds: int, how: dict) -> Runs:
     """All methods with one seed, then with the next."""
-    return tuple(
-        run
+    runs = [
+        grid("plastic_rnn.foretell", method=who, **column, **how, seed=seed)
         for seed in range(seeds)
-        for l, K, N in columns
-        for run in grid(
-            "plastic_rnn.foretell",
-            method=who,
-            dimensions=[l],
-            shots=[K],
-            horizon=[N],
-            **how or {},
-            generations=[generations],
-            seed=[seed],
-        )
+        for column in columns
+    ]
+    return sum(runs, ())
+
+
+def _drives(who: Any, noise: Any, plan: Plan) -> Runs:
+    """The same in the robot."""
+    how = plan.pick(
+        laptop=SMALL | {"lives": 16, "generations": 1_000},
+        paper=LARGE | {"lives": 4} | PAPER,
     )
+    runs = [
+        grid("plastic_rnn.drive", method=who, noise=noise, **how, seed=seed)
+        for seed in range(plan.seeds)
+    ]
+    return sum(runs, ())
 
 
-def _drives(scale: str, noises, who, seeds: int) -> tuple[Planned, ...]:
-    sizes, generations = {
-        "laptop": (SMALL | {"lives": [16]}, DRIVEN),
-        "paper": (LARGE | {"lives": [4]}, PAPER),
-    }[scale]
-    return tuple(
-        run
-        for seed in range(seeds)
-        for run in grid(
-            "plastic_rnn.drive",
-            method=who,
-            noise=noises,
-            **sizes,
-            generations=[generations],
-            seed=[seed],
-        )
-    )
-
-
-def _looked_at(who, scale: str, seeds: int) -> tuple[Planned, ...]:
+def _looked_at(who: Any, plan: Plan) -> Runs:
     """The runs of figures 5 and 8: sines of l=1, K=25, N=50; little noise."""
-    if scale == "laptop":
-        runs = _sines([HARD], who, FORETOLD, seeds, SMALL)
-    else:
-        runs = _sines([HARD], who, PAPER, seeds)
-    return runs + _drives(scale, [0.01], who, seeds)
+    sines = _sines(who, [HARD], plan.seeds, SINES[plan.scale])
+    return sines + _drives(who, 0.01, plan)
 
 
-def _table3(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
-    return _fitness(records, ("noise",)), _curves(records)[1]
-
-
-def _fitness(
-    records: Sequence[Record], columns: tuple[str, ...], rows: str = "method"
-) -> Table:
+def _fitness(records: Records, columns: tuple[str, ...], rows: str = "method") -> Table:
     """Fitness by an argument and columns over runs, as the paper's tables have it."""
-    groups: dict[tuple, list[float]] = {}
-    for record in records:
-        place = argument(record, rows), _spelled(record, columns)
-        groups.setdefault(place, []).append(-meta_test(record))
-    heads = tuple(sorted({head for _, head in groups}))
-
-    def cell(row: str, head: str) -> str:
-        runs = groups.get((row, head))
-        if not runs:
-            return "-"
-        spread = f" ± {np.std(runs):.3f}" if len(runs) > 1 else ""
-        return f"{np.mean(runs):.3f}{spread} ({len(runs)})"
-
-    names = dict.fromkeys(row for row, _ in groups)
-    table = tuple((row, tuple(cell(row, head) for head in heads)) for row in names)
-    return Table("fitness", heads, table, "Mean ± deviation over runs (how many).")
+    heads = sorted({_spelled(record, columns) for record in records})
+    table = {}
+    for row, own in grouped(records, lambda r: argument(r, rows)).items():
+        cell = dict.fromkeys(heads, "-")
+        for head, group in grouped(own, lambda r: _spelled(r, columns)).items():
+            scores = [-meta_test(record) for record in group]
+            cell[head] = f"{_mean(scores, '.3f')} ({len(scores)})"
+        table[row] = cell
+    return Table.of("fitness", table, "Mean ± deviation over runs (how many).")
 
 
-def _curves(
-    records: Sequence[Record], rows: str = "method"
-) -> tuple[Table, list[Panel]]:
+def _curves(records: Records, rows: str = "method") -> Drawn:
     """A picture for each task, a line for each value of `rows`."""
     names = ("units", "dimensions", "shots", "horizon", "noise")
-    pictures: dict[str, dict[str, list]] = {}
-    for record in records:
-        told = pictures.setdefault(_spelled(record, names), {})
-        told.setdefault(argument(record, rows), []).append(record["curve"])
     panels = []
-    for task, told in sorted(pictures.items()):
-        means = {name: np.mean(runs, 0).T for name, runs in told.items()}
-        curves = {name: (x, -loss) for name, (x, loss) in means.items()}
+    for task, own in sorted(grouped(records, lambda r: _spelled(r, names)).items()):
+        curves = {}
+        for name, group in grouped(own, lambda r: argument(r, rows)).items():
+            generations, losses = np.mean([record["curve"] for record in group], 0).T
+            curves[name] = generations, -losses
         picture = lines(curves, "generation", "fitness")
         panels.append(Panel(task, "Means over 1,600 tasks and over seeds.", picture))
     return _fitness(records, names, rows), panels
 
 
-def _readouts(records: Sequence[Record]) -> tuple[Table, list[Panel]]:
+def _readouts(records: Records) -> Drawn:
     """What the runs' exhibits measured, a row a number, and the maps of first seeds."""
-    cells: dict[str, dict[str, list[float]]] = {}
-    panels = {}
-    for record in sorted(records, key=lambda r: _spelled(r, ("noise",))):
-        who = f"{argument(record, 'method')}, {_spelled(record, ('noise',)) or 'sines'}"
-        scores = record["scores"]
-        for name, score in means(record).items():
-            cells.setdefault(name, {}).setdefault(who, []).append(score)
-        panels.setdefault(who, map_panels(scores.get("details", {}), f"{who}: "))
 
-    def cell(values: Sequence[float]) -> str:
-        spread = f" ± {np.std(values):.2f}" if len(values) > 1 else ""
-        return f"{np.mean(values):.2f}{spread}" if values else "-"
+    def who(record: Record) -> str:
+        noise = _spelled(record, ("noise",)) or "sines"
+        return f"{argument(record, 'method')}, {noise}"
 
-    heads = tuple(dict.fromkeys(head for row in cells.values() for head in row))
-    rows = [(n, tuple(cell(r.get(h, [])) for h in heads)) for n, r in cells.items()]
+    ordered = sorted(records, key=lambda r: _spelled(r, ("noise",)))
+    rows, panels = {}, []
+    for kind, group in grouped(ordered, who).items():
+        each = [cells(record) for record in group]
+        for name in dict.fromkeys(name for scores in each for name in scores):
+            means = [scores[name].mean for scores in each if name in scores]
+            rows.setdefault(name, {})[kind] = _mean(means, ".2f")
+        panels += extra(group[0], "walks", f"{kind}: ")
     note = "Mean ± deviation over seeds, where there are several."
-    title = "at the end of a life"
-    shown = [panel for maps in panels.values() for panel in maps]
-    return Table(title, heads, tuple(rows), note), shown
+    return Table.of("at the end of a life", rows, note), panels
+
+
+def _mean(values: Sequence[float], form: str) -> str:
+    """Of some values, and their deviation where there are several."""
+    deviation = f" ± {np.std(values):{form}}" if len(values) > 1 else ""
+    return f"{np.mean(values):{form}}{deviation}"
 
 
 def _spelled(record: Record, names: Sequence[str]) -> str:
     """Those of the arguments that the run has, with their values."""
-    told = record["source"]["arguments"]
-    return ", ".join(f"{name} {told[name]}" for name in names if name in told)
+    return named(names, [argument(record, name) for name in names])

@@ -5,18 +5,19 @@ passage, lives every member, and gives back the surprisal of every tick.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from plastica.cells import LSTM, MLP, PMLP, SplitLSTM, Synapse
 from plastica.kernels.library import TARGET, library, require_library
 from plastica.learner import AbstractLearner, names
 from plastica.lifetime import birth
 from plastica.machine import cores
-from plastica.objective import AbstractObjective, Lifetime
+from plastica.objective import AbstractObjective, Entry, Lifetime
 from plastica.rules.pmlp_hebb import PMLPHebb
 from plastica.tasks.text import Text
 
@@ -27,6 +28,7 @@ PARAMETERS = {  # of an update, in the order of theta
     "relu": OF_MLP,
     "lstm": ("cell.W_x", "cell.W_h", "cell.b"),
 }
+HEBBIAN = ("hebb", "side by side", False, 1, 1)  # as `_of_weights` tells it
 MOST_HIDDEN, MOST_STATE = 256, 64
 ALIKE = "the native kernel knows layers, and weights, whose updates are all of one kind"
 
@@ -45,10 +47,7 @@ def reason(learner: AbstractLearner, objective: AbstractObjective) -> str | None
         for name in PARAMETERS.get(_kind(update), ())
     ]
     kinds = {_kind(cell) for cell in learner.layers}
-    of_weights = {
-        (type(s), _kind(s.update), s.state, _hidden(s.update), s.fed, s.replaces)
-        for s in learner.synapses
-    }
+    of_weights = {(type(s), *_of_weights(s)) for s in learner.synapses}
     known = {(Synapse, "pmlp"), (Synapse, "lstm")}
     fits = len(kinds) == 1 and len(of_weights) < 2 and names(learner) == order
     if not fits or not {found[:2] for found in of_weights} <= known:
@@ -59,7 +58,8 @@ def reason(learner: AbstractLearner, objective: AbstractObjective) -> str | None
         return f"the native kernel's states have at most {MOST_STATE} numbers"
     if not isinstance(objective, Lifetime) or objective.judge != "value":
         return 'the native kernel returns `Lifetime` losses with judge="value" only'
-    others = {type(task).__name__ for task in objective.tasks if type(task) is not Text}
+    tasks = {type(entry.task) for entry in objective.entries}
+    others = sorted(task.__name__ for task in tasks if task is not Text)
     if others:
         return f"the native kernel lives in Text only, not in {', '.join(others)}"
     floats = {str(leaf.dtype) for leaf in jax.tree.leaves(learner)}
@@ -85,21 +85,12 @@ def losses(
     with `threads` of its own (default: its share of the processor).
     """
     template = learner_of(thetas[0])
-    means = [
-        jnp.mean(
-            jax.lax.map(lambda k, w=who, t=task: _life(thetas, w, t, k, threads), keys),
-            0,
-        )
-        for who, task, keys in zip(
-            objective.learners(template),
-            objective.tasks,
-            objective.keys(key),
-            strict=True,
-        )
-    ]
-    weighted = zip(objective.weights, means, strict=True)
-    total = sum((weight * mean for weight, mean in weighted), jnp.zeros(()))
-    return total / sum(objective.weights)
+
+    def lived(entry: Entry, keys: Key[Array, "lives"]) -> Float[Array, "members lives"]:
+        one = partial(_life, thetas, entry.moved(template), entry.task, threads)
+        return jax.lax.map(one, keys).T
+
+    return objective.mean(objective.keys(key), lived)
 
 
 def surprisals(
@@ -109,13 +100,15 @@ def surprisals(
     key: PRNGKeyArray,
     threads: int | None = None,
 ) -> Float[Array, "members ticks"]:
-    """Every tick's `Loss.value` of `lifetime(learner, task, key)`, for every theta.
+    """Every tick's `Loss.value` of `life(learner, task, key)`, for every theta.
 
     Of `learner` only sizes are used. After a life has diverged it is NaN.
     """
     require_library()
     state, world = birth(learner, task, key)
     network, cells = learner.network, learner.layers
+    of_weights = [_of_weights(synapse) for synapse in learner.synapses] or [HEBBIAN]
+    synapse, fed, replaces, weight_state, weight_hidden = of_weights[0]
     call = jax.ffi.ffi_call(
         TARGET, jax.ShapeDtypeStruct((len(thetas), task.ticks), jnp.float32)
     )
@@ -130,7 +123,12 @@ def surprisals(
         cell=_kind(cells[0]),
         components=np.array(learner.components, np.int64),
         transposed=learner.transposed,
-        **_synapse(learner),
+        synapse=synapse,
+        pair=fed != "product",
+        product=fed != "side by side",
+        replaces=replaces,
+        weight_state=np.int64(weight_state),
+        weight_hidden=np.int64(weight_hidden),
         softmax=learner.readout == "softmax",
         readings=np.int64(task.readings),
         threads=np.int64(threads or threads_per_device()),
@@ -142,20 +140,10 @@ def threads_per_device() -> int:
     return max(cores() // jax.local_device_count(), 1)
 
 
-def _synapse(learner: PMLPHebb) -> dict:
-    """What the kernel is told of how weights are renewed."""
-    hebb = {"synapse": "hebb", "pair": True, "product": False, "replaces": False}
-    hebb |= {"weight_state": np.int64(1), "weight_hidden": np.int64(1)}
-    for synapse in learner.synapses[:1]:
-        return {
-            "synapse": _kind(synapse.update),
-            "pair": synapse.fed != "product",
-            "product": synapse.fed != "side by side",
-            "replaces": synapse.replaces,
-            "weight_state": np.int64(synapse.state),
-            "weight_hidden": np.int64(_hidden(synapse.update)),
-        }
-    return hebb
+def _of_weights(synapse: Synapse) -> tuple[str, str, bool, int, int]:
+    """How weights are renewed: kind, what it is fed, replaces, state and hidden."""
+    kind, hidden = _kind(synapse.update), _hidden(synapse.update)
+    return kind, synapse.fed, synapse.replaces, synapse.state, hidden
 
 
 def _kind(update) -> str:
@@ -171,7 +159,7 @@ def _hidden(update) -> int:
     return 1 if isinstance(update, SplitLSTM) else update.b1.shape[0]
 
 
-def _life(thetas, learner, task, key, threads):
+def _life(thetas, learner, task, threads, key):
     values = surprisals(thetas, learner, task, key, threads)
     world = birth(learner, task, key)[1]
     y = jnp.zeros(task.symbols)

@@ -7,7 +7,7 @@ which every neuron and synapse shares: the genome.
 """
 
 from dataclasses import replace
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -15,53 +15,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.errors import Refusal
-from plastica.learner import AbstractRule, Feedback
-from plastica.network import Network
+from plastica.learner import AbstractChainRule, Feedback
+from plastica.network import Network, drawn
+from plastica.rules.blur_variants import Variant, activated
 
 VARIANCE_FLOOR, SQUARES_FLOOR, STEEPNESS = 1e-5, 1e-9, 1e-3
-SIGMA = {
-    "identity": lambda x: x,
-    "relu": jax.nn.relu,
-    "sigmoid": jax.nn.sigmoid,
-    "tanh": jnp.tanh,
-    "relu_tanh": lambda x: jax.nn.relu(jnp.tanh(x)),
-}
-
-
-class Variant(eqx.Module):
-    """Which of the paper's variants (C.7); its own by default, with tanh throughout.
-
-    A non-linearity is one of `SIGMA`; its name with "_pair" has it on state 0 and its
-    derivative on the others, Eq. (4). With `told` "error" state 1 of the last layer is
-    multiplied by softmax - label, the derivative of the cross-entropy, and not replaced
-    by the label. Summed over a batch, an update grows with it, so that a genome found
-    with sums learns as much faster from larger batches; with a mean it does not, but
-    what no batch enters (f~, Eq. 8) then weighs more against it. Normalised over a
-    batch, the last layer gives each answer to as many samples; with `normalised`
-    "hidden" it is left as it is, for classes of which some are rarer.
-    """
-
-    backward: Literal["additive", "multiplicative", "second state"] = "additive"
-    synapses: Literal["symmetric", "two sets"] = "symmetric"
-    synapse_states: Literal["one", "k"] = "k"
-    sigma: str = "tanh"
-    sigma_last: str = "tanh"
-    sigma_back: str = "tanh"
-    told: Literal["label", "error"] = "label"
-    batch: Literal["sum", "mean"] = "sum"
-    normalised: Literal["all", "hidden"] = "all"  # layers, where a genome does that
-    oja: Literal["none", "first", "whole", "released", "activations"] = "none"
-    unit_synapses: Literal["none", "inside", "stored"] = "none"
-    saturation: Literal["none", "tanh", "exp"] = "none"
-
-    def __check_init__(self) -> None:
-        """Refuse words that name no variant."""
-        for name, kind in type(self).__annotations__.items():
-            word, words = getattr(self, name), getattr(kind, "__args__", ())
-            if kind is str:
-                words = (*SIGMA, *(f"{sigma}_pair" for sigma in SIGMA))
-            if word not in words:
-                raise Refusal(f"{name} is one of {', '.join(words)}, got {word!r}")
 
 
 class Synapses(NamedTuple):
@@ -81,7 +39,7 @@ class BLURState(NamedTuple):
     w: Synapses
 
 
-class BLUR(AbstractRule):
+class BLUR(AbstractChainRule):
     """Eq. (5) to (8) on fully connected layers, `network` a chain of them.
 
     Meets batches `x: (batch, n_1)`, or single samples `(n_1,)`; its answers are logits,
@@ -118,18 +76,13 @@ class BLUR(AbstractRule):
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
 
     def __check_init__(self) -> None:
-        """Refuse matrices of several sizes, and a network that is no chain."""
+        """Refuse matrices of several sizes."""
         matrices = (self.nu, self.mu, self.nu_tilde, self.mu_tilde)
         shapes = {getattr(matrix, "shape", None) for matrix in matrices}
         if len(shapes) > 1 or self.k < 2:
             raise Refusal(
                 "a genome has four matrices of k by k, k at least 2, got "
                 f"{sorted(shapes, key=str)}; make them of one size"
-            )
-        if self.network != Network.chain(*self.network.sizes):
-            raise Refusal(
-                f"a genome lives on Network.chain(...), got edges {self.network.edges} "
-                f"over {len(self.network.sizes)} layers"
             )
 
     @property
@@ -150,15 +103,10 @@ class BLUR(AbstractRule):
         """The paper's usual start: matrices N(0, scale^2), all else as it came."""
         variant, one = variant or Variant(), jnp.ones(())
         nu, mu, nu_tilde, mu_tilde = scale * jax.random.normal(key, (4, states, states))
+        theta = {"f": one, "eta": one, "f_tilde": one, "eta_tilde": -1e-3 * one}
+        theta |= {"nu": nu, "mu": mu, "nu_tilde": nu_tilde, "mu_tilde": mu_tilde}
         return cls(
-            f=one,
-            eta=one,
-            f_tilde=one,
-            eta_tilde=-1e-3 * one,
-            nu=nu,
-            mu=mu,
-            nu_tilde=nu_tilde,
-            mu_tilde=mu_tilde,
+            **theta,
             network=network,
             variant=variant,
             mean=jnp.zeros((3, states)) if normalised else None,
@@ -198,10 +146,6 @@ class BLUR(AbstractRule):
             mu_tilde=jnp.array([[0.0, 1.0], [1.0, 0.0]]),
         )
 
-    def on(self, network: Network) -> Self:
-        """The same genome on another chain of layers, of any depth."""
-        return replace(self, network=network)
-
     def init(self, key: PRNGKeyArray, x: Float[Array, "*batch n_1"]) -> BLURState:
         """Neurons at zero, synapses and biases N(0, 1 / n_pre), each state its own."""
         batch, sizes = x.reshape(-1, x.shape[-1]).shape[0], self.network.sizes
@@ -212,14 +156,11 @@ class BLUR(AbstractRule):
             )
         s = 1 if self.variant.synapse_states == "one" else self.k
         layers = list(zip(sizes[1:], sizes[:-1], strict=True))
-        shapes = [((s, post, pre + 1), pre) for post, pre in layers]
+        shapes, sources = [(s, post, pre + 1) for post, pre in layers], [*sizes[:-1]]
         if self.variant.synapses == "two sets":
-            shapes += [((s, pre, post), post) for post, pre in layers[1:]]
-        keys = jax.random.split(key, len(shapes))
-        w = tuple(
-            jax.random.normal(own, shape) / jnp.sqrt(sources)
-            for own, (shape, sources) in zip(keys, shapes, strict=True)
-        )
+            shapes += [(s, pre, post) for post, pre in layers[1:]]
+            sources += sizes[2:]
+        w = drawn(key, shapes, sources)
         a = tuple(jnp.zeros((self.k, batch, n)) for n in sizes)
         return BLURState(a, Synapses(w[: len(layers)], w[len(layers) :]))
 
@@ -240,7 +181,7 @@ class BLUR(AbstractRule):
             sigma = self.variant.sigma_last if last else self.variant.sigma
             if not last or self.variant.normalised == "all":
                 z = self._normalised(z, 1 if last else 0)
-            a.append(_activated(sigma, z))
+            a.append(activated(sigma, z))
         return BLURState(tuple(a), w), a[-1][0].reshape(*x.shape[:-1], -1)
 
     def learn(self, state: BLURState, feedback: Feedback) -> BLURState:
@@ -283,7 +224,7 @@ class BLUR(AbstractRule):
             a = f * a * heard
         else:
             a = f * a.at[1:].multiply(heard[1:])  # Eq. (4)
-        return _activated(self.variant.sigma_back, self._normalised(a, 2))
+        return activated(self.variant.sigma_back, self._normalised(a, 2))
 
     def _renewed(self, w, a_i, a_j):
         """Synapses from sources i to targets j after a batch, Eq. (7) and (8)."""
@@ -335,12 +276,3 @@ def _mixed(matrix: Float[Array, "c d"], a: Float[Array, "d batch n"]):
 def _unit(w: Float[Array, "s post pre"]) -> Float[Array, "s post pre"]:
     """Each target's synapses divided by the root of their sum of squares."""
     return w / jnp.sqrt(jnp.sum(w**2, -1, keepdims=True) + SQUARES_FLOOR)
-
-
-def _activated(name: str, z: Float[Array, "k batch n"]) -> Float[Array, "k batch n"]:
-    """The non-linearity of every state; of a pair, its derivative but for state 0."""
-    sigma = SIGMA[name.removesuffix("_pair")]
-    if not name.endswith("_pair"):
-        return sigma(z)
-    slopes = jax.jvp(sigma, (z[1:],), (jnp.ones_like(z[1:]),))[1]
-    return jnp.concatenate([sigma(z[:1]), slopes])

@@ -12,8 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.cells import Dense, through
-from plastica.errors import Refusal
+from plastica.cells import Dense, matrices, matrix, through
 from plastica.learner import AbstractLearner, Feedback, State
 
 Plastic = Literal["taught", "always"]
@@ -81,11 +80,6 @@ class AbstractPlastic(AbstractLearner):
     plastic: eqx.AbstractVar[Plastic]
     needs: ClassVar[frozenset[str]] = frozenset()
 
-    def __check_init__(self) -> None:
-        """Refuse an unknown word."""
-        if self.plastic not in ("taught", "always"):
-            raise Refusal(f'`plastic` is "taught" or "always", got {self.plastic!r}')
-
     def learn(self, state: PlasticState, feedback: Feedback) -> PlasticState:
         """Changes the plastic weights; nothing of the feedback is looked at."""
         return self._changed(state) if self.plastic == "taught" else state
@@ -124,11 +118,6 @@ class PlasticRNN(AbstractPlastic):
     plastic: Plastic = eqx.field(static=True, default="taught")
     passes: Passes = eqx.field(static=True, default="h")
 
-    def __check_init__(self) -> None:
-        """Refuse an unknown word."""
-        if self.passes not in ("h", "m h"):
-            raise Refusal(f'`passes` is "h" or "m h", got {self.passes!r}')
-
     @classmethod
     def random(
         cls,
@@ -139,9 +128,8 @@ class PlasticRNN(AbstractPlastic):
         scale: float = SCALE,
     ) -> Self:
         """Weights N(0, scale^2); rules, biases and the first activations zero."""
-        keys = jax.random.split(key, 4)
-        W_i, W_im = (_drawn(k, units, inputs, scale) for k in keys[:2])
-        W_0, W_hm = (_drawn(k, units, units, scale) for k in keys[2:])
+        shapes = 2 * [(units, inputs)] + 2 * [(units, units)]
+        W_i, W_im, W_0, W_hm = matrices(key, scale, *shapes)
         zero = jnp.zeros(units)
         modulator = Modulator(W_hm, W_im, zero) if modulated else None
         rule = ABCD.zeros(units, units)
@@ -189,7 +177,7 @@ class PlasticMLP(AbstractPlastic):
         """Weights N(0, scale^2), rules and biases zero; `evolved` initial weights."""
         key_w, key_m = jax.random.split(key)
         return cls(
-            W_0=_drawn(key_w, units, inputs, scale) if evolved else None,
+            W_0=matrix(key_w, (units, inputs), scale) if evolved else None,
             b=jnp.zeros(units),
             rule=ABCD.zeros(units, inputs),
             modulator=Dense.random(key_m, inputs, units, "sigmoid", scale),
@@ -199,10 +187,8 @@ class PlasticMLP(AbstractPlastic):
     def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> PlasticState:
         """The evolved weights, or random ones."""
         zero = jnp.zeros_like(self.b)
-        W = self.W_0
-        if W is None:
-            post, pre = self.rule.A.shape
-            W = _drawn(key, post, pre, self.scale)
+        if (W := self.W_0) is None:
+            W = matrix(key, self.rule.A.shape, self.scale)
         return PlasticState(zero, W, jnp.zeros_like(W[0]), zero, zero)
 
     def predict(
@@ -243,7 +229,3 @@ class Layers(AbstractLearner):
     def rest(self, state: State) -> State:
         """The core's own."""
         return self.core.rest(state)
-
-
-def _drawn(key, post: int, pre: int, scale: float) -> Float[Array, "post pre"]:
-    return scale * jax.random.normal(key, (post, pre))

@@ -14,12 +14,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.cells import MLP, PMLP, Fed, SplitLSTM, Synapse
-from plastica.errors import Refusal
+from plastica.errors import Refusal, check_words
 from plastica.learner import AbstractRule, Feedback
 from plastica.network import Network
 
 Readout = Literal["relu", "softmax"]
-
+Neuron = PMLP | MLP | SplitLSTM
 Components = tuple[int, int, int, int]  # forward, transposed, pre, post
 FLOOR = 0.001  # added before the output is normalised, Algorithm 1
 
@@ -36,6 +36,32 @@ class Forms:
     replaces: bool = False
     transposed: bool = True
     one_component: bool = False  # for all four purposes
+
+    def __post_init__(self) -> None:
+        """Refuse words that name no form."""
+        check_words(self)
+
+    def of_neuron(self, messages: int, state: int, hidden: int) -> Neuron:
+        """The update of neurons that hear so many messages, theta at zero."""
+        if self.neuron == "lstm":
+            return SplitLSTM.zeros(messages, state)
+        sizes = (state + messages, hidden, state)
+        if self.neuron == "pmlp":
+            return PMLP.zeros(*sizes)
+        return MLP.zeros(*sizes, self.neuron)
+
+    def of_synapses(self, edges: int) -> tuple[Synapse, ...]:
+        """The update of every edge's weights, theta at zero; none: Hebbian."""
+        sizes = (self.weight_state, self.weight_hidden)
+        if self.synapse != "hebb":
+            one = Synapse.zeros(self.synapse, *sizes, self.fed, self.replaces)
+            return (one,) * edges
+        if self.weight_state != 1:
+            raise Refusal(
+                f"the Hebbian update is of scalar weights, got {self.weight_state} "
+                'numbers a weight; take synapse "pmlp" or "lstm"'
+            )
+        return ()
 
 
 class PMLPHebbState(NamedTuple):
@@ -62,7 +88,7 @@ class PMLPHebb(AbstractRule):
     neurons apart but random weights, and nothing can be learned.
     """
 
-    layers: tuple[PMLP | MLP | SplitLSTM, ...]
+    layers: tuple[Neuron, ...]
     network: Network = eqx.field(static=True)
     readout: Readout = eqx.field(static=True, default="relu")
     synapses: tuple[Synapse, ...] = ()  # one an edge; none: Hebbian, Eq. (4)
@@ -83,8 +109,6 @@ class PMLPHebb(AbstractRule):
                 f"{len(self.network.edges)} edges need as many synapses, or none for "
                 f"the Hebbian update, got {len(self.synapses)}"
             )
-        if self.readout not in ("relu", "softmax"):
-            raise Refusal(f'readout is "relu" or "softmax", got {self.readout!r}')
 
     @classmethod
     def zeros(
@@ -101,22 +125,14 @@ class PMLPHebb(AbstractRule):
             raise Refusal(
                 f"a neuron's state needs 4 components for 4 purposes, got {state}"
             )
-        if forms.synapse == "hebb" and forms.weight_state != 1:
-            raise Refusal(
-                f"the Hebbian update is of scalar weights, got {forms.weight_state} "
-                'numbers a weight; take synapse "pmlp" or "lstm"'
-            )
-        ways = 2 if forms.transposed else 1
+        ways = 2 if forms.transposed else 1  # an edge: to post, and back to pre
+        ends = [layer for edge in network.edges for layer in edge[:ways]]
+        layers = range(len(network.sizes))
         return cls(
-            layers=tuple(
-                _neuron(forms.neuron, heard * ways // 2, state, hidden)
-                for heard in _messages(network)
-            ),
+            layers=tuple(forms.of_neuron(ends.count(l), state, hidden) for l in layers),
             network=network,
             readout=readout,
-            synapses=tuple(_synapse(forms) for _ in network.edges)
-            if forms.synapse != "hebb"
-            else (),
+            synapses=forms.of_synapses(len(network.edges)),
             transposed=forms.transposed,
             components=(0, 0, 0, 0) if forms.one_component else (0, 1, 2, 3),
         )
@@ -164,7 +180,7 @@ class PMLPHebb(AbstractRule):
         self, state: PMLPHebbState, x: Float[Array, "n_1"]
     ) -> tuple[PMLPHebbState, Float[Array, "n_L"]]:
         """One sweep over the layers, each reading the newest values (Algorithm 1)."""
-        edges, (forward, transposed, pre, post) = self.network.edges, self.components
+        edges, (forward, transposed, *_) = self.network.edges, self.components
         h, w = list(state.h), dict(zip(edges, state.w, strict=True))
         h[0] = h[0].at[:, forward].set(x)
         for l, AU in enumerate(self.layers):
@@ -177,9 +193,7 @@ class PMLPHebb(AbstractRule):
             h[l] = jax.vmap(AU)(jnp.concatenate(alpha, axis=1))  # n_l n_a, Eq. (3)
             for k in range(len(h)):
                 if (l, k) in w:
-                    w[l, k] = self._renewed(
-                        (l, k), w[l, k], h[l][:, post], h[k][:, pre]
-                    )
+                    w[l, k] = self._renewed((l, k), w[l, k], h[l], h[k])
         state = PMLPHebbState(tuple(h), tuple(w[edge] for edge in edges))
         return state, self._read(h[-1][:, -1])
 
@@ -193,7 +207,8 @@ class PMLPHebb(AbstractRule):
         """Activations at zero, weights kept."""
         return state._replace(h=jax.tree.map(jnp.zeros_like, state.h))
 
-    def _renewed(self, edge, w, post, pre):
+    def _renewed(self, edge, w, h_post, h_pre):
+        post, pre = h_post[:, self.components[3]], h_pre[:, self.components[2]]
         if not self.synapses:
             return w + jnp.outer(post, pre)  # Eq. (4)
         update = self.synapses[self.network.edges.index(edge)]
@@ -210,29 +225,3 @@ class PMLPHebb(AbstractRule):
 def _number(w: Float[Array, "post pre *n_w"]) -> Float[Array, "post pre"]:
     """What multiplies: the weight, or component 0 of its state."""
     return w if w.ndim == 2 else w[..., 0]
-
-
-def _neuron(kind: str, messages: int, state: int, hidden: int):
-    if kind == "lstm":
-        return SplitLSTM.zeros(messages, state)
-    if kind == "pmlp":
-        return PMLP.zeros(state + messages, hidden, state)
-    if kind not in ("tanh", "relu"):
-        raise Refusal(f'a neuron is "pmlp", "tanh", "relu" or "lstm", got {kind!r}')
-    return MLP.zeros(state + messages, hidden, state, kind)  # type: ignore[arg-type]
-
-
-def _synapse(forms: Forms) -> Synapse:
-    return Synapse.zeros(
-        forms.synapse,
-        forms.weight_state,
-        forms.weight_hidden,
-        forms.fed,
-        forms.replaces,
-    )
-
-
-def _messages(network: Network) -> list[int]:
-    """How many messages a neuron of each layer hears: two for every connected layer."""
-    ends = [layer for edge in network.edges for layer in edge]
-    return [ends.count(layer) for layer in range(len(network.sizes))]

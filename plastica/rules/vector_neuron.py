@@ -7,20 +7,85 @@ the pre-synaptic factor of the Hebbian product.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, Self, get_args
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.cells import MLP, OP, Feedforward, Gated, Halved, op
-from plastica.errors import Refusal
+from plastica import cells
+from plastica.cells import LSTM, MLP, OP, Activation, Part, Parts
+from plastica.errors import Refusal, check_words
 from plastica.learner import AbstractRule, Feedback
-from plastica.network import Network
+from plastica.network import Network, drawn
+
+Effect = Literal["product", "put out"]
+Role = Literal["neuron", "synapse"]
+SEEN: dict[str, Activation] = {
+    "LSTM": "tanh",
+    "LSTM-sigma": "sigmoid",
+    "LSTM-id": "linear",
+}
+
+
+class Feedforward(eqx.Module):
+    """OP(s, x) = MLP([s, x]), squashed at the output (001, section 6)."""
+
+    mlp: MLP
+    squash: Activation = eqx.field(static=True)
+
+    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
+        """The next states of many neurons or synapses at once."""
+        return cells.ACTIVATIONS[self.squash](self.mlp.of((s, *x)))
+
+
+class Halved(eqx.Module):
+    """OP(s, x) by an LSTM: s is its hidden state, then its cell (001, section 6)."""
+
+    cell: LSTM
+    seen: Activation = eqx.field(static=True)
+
+    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
+        """The next states of many neurons or synapses at once."""
+        h, c = jnp.split(s, 2, axis=-1)
+        W = jnp.concatenate([self.cell.W_h, self.cell.W_x], axis=1)
+        gates = cells.affine(W, (h, *x), self.cell.b)
+        return jnp.concatenate(cells.opened(gates, c, self.seen), -1)
+
+
+class Gated(eqx.Module):
+    """OP(s, x) that moves s towards a new value through a gate (001, Eq. 10 to 13)."""
+
+    mlp: MLP
+
+    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
+        """The next states of many at once; synapses are `drawn` to h_i h_j^1 too."""
+        a, b = jnp.split(self.mlp.of((s, *x)), 2, axis=-1)  # Eq. (10)
+        g = jax.nn.sigmoid(a)  # Eq. (11)
+        r = jnp.tanh(b)  # Eq. (12)
+        return (1 - g) * s + g * (r + drawn)  # Eq. (13)
+
 
 Update = Feedforward | Halved | Gated
-Effect = Literal["product", "put out"]
+
+
+def op(key: PRNGKeyArray, name: OP, role: Role, sizes: tuple[int, int, int]) -> Update:
+    """An OP of 001 by its name, drawn; `sizes`: of the state, x, and hidden layer."""
+    state, inputs, hidden = sizes
+    if state < 2 or (name in SEEN and state % 2):
+        raise Refusal(
+            f"{name} wants a state of two numbers or more, an even number if an LSTM "
+            f"is to halve it; got {state}, take {max(state + state % 2, 2)}"
+        )
+    if name in SEEN:
+        return Halved(LSTM.random(key, inputs, state // 2), SEEN[name])
+    if name == "GATED":
+        return Gated(MLP.random(key, state + inputs, hidden, 2 * state))
+    mlp = MLP.random(key, state + inputs, hidden, state)
+    if name == "MLP-tanh":
+        return Feedforward(mlp, "tanh")
+    return Feedforward(mlp, "sigmoid" if role == "neuron" else "linear")
 
 
 @dataclass(frozen=True)
@@ -34,6 +99,15 @@ class Kinds:
     embedding: int = 4
     effect: Effect = "product"  # what a synapse sends: Eq. (5), or what an OP puts out
     one_component: bool = False  # the factor of the Hebbian product is what is sent
+
+    def __post_init__(self) -> None:
+        """Refuse words that name no update, and parts of no size."""
+        check_words(self)
+        if self.embedding < 1 or self.hidden < 1:
+            raise Refusal(
+                "embeddings and hidden layers have at least one number, got "
+                f"{self.embedding} and {self.hidden}"
+            )
 
 
 class VectorNeuronState(NamedTuple):
@@ -89,37 +163,26 @@ class VectorNeuron(AbstractRule):
         """Theta drawn: matrices N(0, 1 / fan in), embeddings N(0, 1), biases zero."""
         kinds = kinds or Kinds()
         n, e, hidden = kinds.state, kinds.embedding, kinds.hidden
-        if e < 1 or hidden < 1 or kinds.effect not in get_args(Effect):
-            raise Refusal(
-                "embeddings and hidden layers have at least one number, and an effect "
-                f"is {' or '.join(get_args(Effect))}; got {e}, {hidden}, "
-                f"{kinds.effect!r}"
-            )
         product = n if kinds.effect == "product" else 0
-        synapse = (n, 3 * n + product + 2 * e, hidden)
-        keys = jax.random.split(key, 5)
-        deep = len(network.sizes) > 1
+        of_synapse = (kinds.synapse, "synapse", (n, 3 * n + product + 2 * e, hidden))
+        of_neuron = (kinds.neuron, "neuron", (n, n + e, hidden))
+        keys, layers = jax.random.split(key, 5), len(network.sizes)
         return cls(
-            synapse=op(keys[0], kinds.synapse, "synapse", synapse),
-            neuron=op(keys[1], kinds.neuron, "neuron", (n, n + e, hidden))
-            if deep
-            else None,
+            synapse=op(keys[0], *of_synapse),
+            neuron=op(keys[1], *of_neuron) if layers > 1 else None,
             answer=MLP.random(keys[2], 2 * n + e, hidden, n),
-            tau=jax.random.normal(keys[3], (len(network.sizes), e)),
+            tau=jax.random.normal(keys[3], (layers, e)),
             network=network,
-            effect=None if product else op(keys[4], kinds.synapse, "synapse", synapse),
+            effect=None if product else op(keys[4], *of_synapse),
             hebbian=0 if kinds.one_component else 1,
         )
 
     def init(self, key: PRNGKeyArray, x: Float[Array, "n_0"]) -> VectorNeuronState:
         """Bodies at zero; synapses N(0, 1 / neurons heard) in every component."""
         n, sizes = self.answer.outputs, self.network.sizes
-        keys = jax.random.split(key, len(sizes))
         heard = [sum(sizes[k] for k in self._heard(l)) for l in range(len(sizes))]
-        w = tuple(
-            jax.random.normal(k, (size, many, n)) / jnp.sqrt(many)
-            for k, size, many in zip(keys, sizes, heard, strict=True)
-        )
+        shapes = [(size, many, n) for size, many in zip(sizes, heard, strict=True)]
+        w = drawn(key, shapes, heard)
         return VectorNeuronState(tuple(jnp.zeros((size, n)) for size in sizes), w)
 
     def predict(
@@ -157,10 +220,8 @@ class VectorNeuron(AbstractRule):
         h_i = h[l][:, None]  # post 1 n
         h_j = jnp.concatenate([h[k] for k in heard])[None]  # 1 pre n
         tau_i = self.tau[l][None, None]  # 1 1 e
-        sizes = [self.network.sizes[k] for k in heard]
-        tau_j = jnp.concatenate(
-            [jnp.tile(self.tau[k], (s, 1)) for k, s in zip(heard, sizes, strict=True)]
-        )[None]  # 1 pre e
+        tau_j = [jnp.tile(self.tau[k], (len(h[k]), 1)) for k in heard]
+        tau_j = jnp.concatenate(tau_j)[None]  # 1 pre e
         hh_ij = h_i * h_j[..., self.hebbian, None]  # h_i h_j^1, post pre n
         if self.effect is None:
             u_ij = w_ij * h_j[..., 0, None]  # Eq. (5)

@@ -7,9 +7,8 @@ messages meet: forward ones, into the next layer, and backward ones, into the on
 before.
 """
 
-import dataclasses
 from collections.abc import Iterable
-from typing import ClassVar, Literal, NamedTuple, Self, get_args
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -18,7 +17,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.cells import LSTM
 from plastica.errors import Refusal
-from plastica.learner import AbstractRule, Feedback
+from plastica.learner import AbstractChainRule, Feedback
 from plastica.network import Network
 
 Aggregate = Literal["mean", "sum"]
@@ -27,45 +26,6 @@ Error = Literal["waits", "sweeps back"]
 OUTPUT = 1  # the component of the last forward message that is read out
 SHIFT = (-5.0, 5.0, 0.0, 0.0)  # of gates i, f, o, g: cells keep what they have
 HALF = (0.5, 0.5, 0.5, 1.0)  # sigmoid(x) = (1 + tanh(x / 2)) / 2
-
-
-class Grid(eqx.Module):
-    """Simple cells in a grid, s[a, b] from neuron a to b: Eq. (3), (5) and (14).
-
-    `U` adds the backward interactions of Eq. (14); `multiplied` makes the sum of Eq.
-    (3) the product of Eq. (5), whose operator is lost in the text: the sentence before
-    it asks for multiplicative interactions.
-    """
-
-    b: Float[Array, "N"]
-    W: Float[Array, "N N"]
-    C: Float[Array, "N N"]
-    U: Float[Array, "N N"] | None = None
-    multiplied: bool = eqx.field(static=True, default=False)
-
-    def __call__(self, s: Float[Array, "A A N"]) -> Float[Array, "A A N"]:
-        """The next state of every cell."""
-        own = s @ self.W.T
-        heard = jnp.sum(s, 0)[:, None] @ self.C.T  # a 1 N: of all cells that end at a
-        if self.multiplied:
-            return jnp.tanh(self.b[None, None] + own * heard)  # Eq. (5)
-        total = self.b[None, None] + own + heard
-        if self.U is not None:
-            total += jnp.sum(s, 1)[None] @ self.U.T  # 1 b N: of all that start at b
-        return jnp.tanh(total)  # Eq. (3), (14)
-
-    def as_one(self, side: int) -> Float[Array, "cells cells"]:
-        """The sparse shared matrix of the one network that this grid is, Eq. (4).
-
-        Rows (a, b, j) and columns (c, d, i), the last index fastest.
-        """
-        same, every = jnp.eye(side), jnp.ones(side)
-        shared = jnp.einsum("da,b,c,ji->abjcdi", same, every, every, self.C)
-        shared += jnp.einsum("ca,db,ji->abjcdi", same, same, self.W)  # Eq. (4)
-        if self.U is not None:
-            shared += jnp.einsum("cb,a,d,ji->abjcdi", same, every, every, self.U)
-        size = side * side * len(self.b)
-        return shared.reshape(size, size)
 
 
 class VSMLState(NamedTuple):
@@ -78,7 +38,7 @@ class VSMLState(NamedTuple):
     y: Float[Array, "*batch out"]
 
 
-class VSML(AbstractRule):
+class VSML(AbstractChainRule):
     """Layers of sub-LSTMs of N units that exchange messages of M numbers.
 
     Meets observations `x: (n_1,)`, fed to the first layer as messages (x_i, 0, ...),
@@ -128,10 +88,6 @@ class VSML(AbstractRule):
                 f"a layer ticks at least once in a sweep, got {self.micro_ticks} "
                 "micro-ticks"
             )
-        _refuse_other_than_chain(self.network)
-        for name, known in (("aggregate", Aggregate), ("error", Error)):
-            if (word := getattr(self, name)) not in get_args(known):
-                raise Refusal(f"{name} is one of {get_args(known)}, got {word!r}")
 
     @classmethod
     def random(
@@ -156,10 +112,6 @@ class VSML(AbstractRule):
             choices |= {"gain": jnp.ones(shape), "offset": jnp.zeros(shape)}
         theta = {"cell": cell, "C": C, "b_C": none, "U": U, "b_U": none}
         return cls(network=network, **theta, **choices)
-
-    def on(self, network: Network) -> Self:
-        """The same theta on any chain of layers, whatever its depth."""
-        return dataclasses.replace(self, network=network)
 
     def init(self, key: PRNGKeyArray, x: Float[Array, "*batch n_1"]) -> VSMLState:
         """Blank but for the first half of c, N(0, 1 / n_pre); all of a batch alike."""
@@ -295,11 +247,3 @@ def _averaged(state: Float[Array, "B N post pre"]) -> Float[Array, "B N post pre
     shared, own = jnp.split(state, 2, axis=1)
     mean = jnp.mean(shared, axis=0, keepdims=True)
     return jnp.concatenate([jnp.broadcast_to(mean, shared.shape), own], axis=1)
-
-
-def _refuse_other_than_chain(network: Network) -> None:
-    if len(network.sizes) < 2 or network != Network.chain(*network.sizes):
-        raise Refusal(
-            f"a grid stands between each layer and the next, got the edges "
-            f"{network.edges} over {len(network.sizes)} layers; take Network.chain"
-        )

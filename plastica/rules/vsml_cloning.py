@@ -59,10 +59,6 @@ class Cloning(AbstractObjective):
                 f"{self.samples} samples"
             )
 
-    def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> tuple[()]:
-        """Nothing goes on between updates."""
-        return ()
-
     def __call__(
         self, learner: AbstractLearner, carry: tuple[()], key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], tuple[()]]:

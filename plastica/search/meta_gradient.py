@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, flatten
 from plastica.objective import AbstractObjective, Carry, Lifetime
-from plastica.search.population import Population, mean_over_devices
+from plastica.search.engine import Engine, mean_over_devices
 from plastica.search.search import AbstractSearch, Metrics
 
 
@@ -37,12 +37,11 @@ class MetaGradient(AbstractSearch):
 
     optimiser: optax.GradientTransformation = eqx.field(static=True)
     patience: int = 20
-    population: Population = Population(1)
     updates: int = eqx.field(static=True, default=1)
 
     @property
-    def members(self) -> int:
-        """Every step lives its own learner."""
+    def evaluations(self) -> int:
+        """One a step."""
         return self.updates
 
     def __check_init__(self) -> None:
@@ -60,7 +59,11 @@ class MetaGradient(AbstractSearch):
 
     @eqx.filter_jit
     def generation(
-        self, state: MetaGradientState, objective: AbstractObjective, key: PRNGKeyArray
+        self,
+        state: MetaGradientState,
+        objective: AbstractObjective,
+        key: PRNGKeyArray,
+        engine: Engine = Engine(),
     ) -> tuple[MetaGradientState, Metrics]:
         """So many steps of the optimiser."""
         vector, learner_of = flatten(state.learner)

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, flatten, names, theta
 from plastica.objective import AbstractObjective, Carry
-from plastica.search.population import Population
-from plastica.search.search import AbstractSearch, Metrics, summary
+from plastica.search.engine import Engine, begin, noise
+from plastica.search.search import AbstractEvolution, Metrics, summary
 from plastica.search.shaping import by_rank, centred_ranks, diverged
 
 Estimate = Literal["gradient", "sum", "mean"]
@@ -30,7 +30,7 @@ class OpenAIESState(NamedTuple):
     sigma: Float[Array, "tensors"]
 
 
-class OpenAIES(AbstractSearch):
+class OpenAIES(AbstractEvolution):
     """Noise in pairs of opposite sign, ranks, any optax optimiser.
 
     `sigma` is the deviation of the noise, in theta's own units; `sigmas` are pairs of
@@ -45,7 +45,7 @@ class OpenAIES(AbstractSearch):
     `penalty` times the size of theta is added to a member's loss.
     """
 
-    population: Population
+    members: int = eqx.field(static=True)
     optimiser: optax.GradientTransformation = eqx.field(static=True)
     sigma: float = 0.1
     sigmas: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())
@@ -61,7 +61,7 @@ class OpenAIES(AbstractSearch):
                 f"OpenAI-ES samples in pairs, got {self.members} members; take "
                 f"{self.members + 1}"
             )
-        if not 0 <= 2 * self.elite <= self.members:
+        if self.elite < 0 or 2 * self.elite > max(self.members, 0):
             raise Refusal(
                 f"the {self.elite} best and {self.elite} worst of {self.members} "
                 "members overlap; take a smaller elite"
@@ -71,23 +71,27 @@ class OpenAIES(AbstractSearch):
         self, learner: AbstractLearner, objective: AbstractObjective, key: PRNGKeyArray
     ) -> OpenAIESState:
         """The learner's theta as the mean."""
-        carries = self.population.begin(learner, objective, key)
+        carries = begin(self.members, learner, objective, key)
         mu = flatten(learner)[0]
         sigma = jnp.array([self._deviation(name) for name in names(theta(learner))])
         return OpenAIESState(learner, self.optimiser.init(mu), carries, sigma)
 
     @eqx.filter_jit
     def generation(
-        self, state: OpenAIESState, objective: AbstractObjective, key: PRNGKeyArray
+        self,
+        state: OpenAIESState,
+        objective: AbstractObjective,
+        key: PRNGKeyArray,
+        engine: Engine = Engine(),
     ) -> tuple[OpenAIESState, Metrics]:
         """One step of the optimiser along the estimate."""
         key_noise, key_lives = jax.random.split(key)
         mu, learner_of = flatten(state.mean)
         own = self._jittered(state.sigma, jax.random.fold_in(key, 2))
-        pairs = Population(self.members // 2)
-        half = pairs.noise(key_noise, mu.size, lambda i: _spread(own[i], state.mean))
+        pairs = self.members // 2
+        half = noise(key_noise, pairs, mu.size, lambda i: _spread(own[i], state.mean))
         thetas = mu[None] + jnp.concatenate([half, -half])
-        losses, carries = self.population.live(
+        losses, carries = engine.live(
             thetas, learner_of, objective, state.carries, key_lives
         )
         metrics = summary(losses)
@@ -152,7 +156,7 @@ def sizes_of(
     tensors = jax.tree.leaves(theta(like))
     shares = jnp.array([1 / (len(tensors) * leaf.size) for leaf in tensors])
     weights = _spread(shares, like)
-    return jax.lax.map(lambda own: jnp.sqrt(jnp.vdot(weights * own, own)), thetas)
+    return jnp.sqrt(thetas**2 @ weights)
 
 
 def _spread(

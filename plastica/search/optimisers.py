@@ -5,7 +5,7 @@ from typing import Literal
 
 import optax
 
-from plastica.errors import Refusal
+from plastica.errors import unknown
 
 Name = Literal["adam", "sgd", "momentum"]
 
@@ -30,7 +30,7 @@ def optimiser(
         "momentum": lambda: optax.sgd(step, momentum=0.9),
     }
     if name not in known:
-        raise Refusal(f"no optimiser {name!r}; there are {', '.join(known)}")
+        raise unknown("there is no optimiser", name, known)
     if clip is None:
         return known[name]()
     return optax.chain(optax.clip_by_global_norm(clip), known[name]())

@@ -1,39 +1,39 @@
 """A search improves what a learner was born with: the interface of every search."""
 
 import abc
-from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from plastica.errors import Refusal
 from plastica.learner import AbstractLearner
 from plastica.objective import AbstractObjective
-from plastica.search.population import Population
+from plastica.search.engine import Engine
 from plastica.search.shaping import diverged
 
 SearchState = Any  # a pytree of arrays, and the learner's static fields
-Metrics = dict[str, Any]  # scalars of one generation
+Metrics = dict[str, Any]  # scalars of one generation, or arrays of several
+MOST = 128  # generations in one call of the compiled loop
 
 
 class AbstractSearch(eqx.Module):
     """An outer loop over theta, one generation at a time.
 
-    A generation lives a population of learners; the metrics always hold `train/loss`,
-    `diverged` (members) and `failed` (the search cannot go on).
+    The metrics of a generation always hold `train/loss`, `diverged` (learners) and
+    `failed` (the search cannot go on). `compiled` says whether a generation can be
+    traced, so that several become one compiled loop.
     """
 
-    population: eqx.AbstractVar[Population]
+    compiled: ClassVar[bool] = True
 
     @property
-    def members(self) -> int:
-        """How many learners a generation lives."""
-        return self.population.members
-
-    def with_population(self, population: Population) -> Self:
-        """The same search, its members lived otherwise."""
-        return replace(self, population=population)
+    @abc.abstractmethod
+    def evaluations(self) -> int:
+        """How many times a generation calls the objective."""
 
     def staged(self, state: SearchState) -> SearchState:
         """What becomes of the state when a stage of the experiment begins: nothing."""
@@ -47,13 +47,101 @@ class AbstractSearch(eqx.Module):
 
     @abc.abstractmethod
     def generation(
-        self, state: SearchState, objective: AbstractObjective, key: PRNGKeyArray
+        self,
+        state: SearchState,
+        objective: AbstractObjective,
+        key: PRNGKeyArray,
+        engine: Engine = Engine(),
     ) -> tuple[SearchState, Metrics]:
         """One generation: lives, losses, an update, and what to record of it."""
 
     @abc.abstractmethod
     def best(self, state: SearchState) -> AbstractLearner:
         """The learner that the search stands for: the mean of its distribution."""
+
+
+class AbstractEvolution(AbstractSearch):
+    """A search that lives a population of `members` in every generation."""
+
+    members: eqx.AbstractVar[int]
+
+    def __check_init__(self) -> None:
+        """Refuse a population without members."""
+        if self.members < 1:
+            raise Refusal(f"a population has at least one member, got {self.members}")
+
+    @property
+    def evaluations(self) -> int:
+        """Every member once."""
+        return self.members
+
+
+def advance(
+    search: AbstractSearch,
+    state: SearchState,
+    objective: AbstractObjective,
+    key: PRNGKeyArray,
+    engine: Engine,
+    first: int,
+    count: int,
+) -> tuple[SearchState, list[Metrics]]:
+    """`count` generations from number `first` on, at most `MOST`, in one compiled loop.
+
+    Generation g draws from `fold_in(key, g)`, so that results do not depend, to the
+    bit, on how generations are counted out. Returns the state and a dictionary of
+    Python numbers a generation, the last of which may have `failed`: the state is then
+    the one before it.
+    """
+    if search.compiled:
+        state, lived, told = _looped(
+            search, state, objective, key, engine, np.int32(first), np.int32(count)
+        )
+        told = {name: np.asarray(each)[: int(lived)] for name, each in told.items()}
+        rows = [dict(zip(told, row, strict=True)) for row in zip(*told.values())]  # noqa: B905
+        return state, rows
+    rows = []
+    for number in range(first, first + count):
+        own = jax.random.fold_in(key, number)
+        after, metrics = search.generation(state, objective, own, engine)
+        rows.append({name: np.asarray(value) for name, value in metrics.items()})
+        if metrics["failed"]:
+            break
+        state = after
+    return state, rows
+
+
+@eqx.filter_jit
+def _looped(search, state, objective, key, engine, first, count):
+    """The state, how many generations were lived, and their metrics, `(MOST,)` each.
+
+    The number of rounds is an argument, and not a constant that would be compiled in:
+    any number of generations runs the same program.
+    """
+    arrays, static = eqx.partition(state, eqx.is_array)
+
+    def one(arrays, number):
+        own = jax.random.fold_in(key, number)
+        after, metrics = search.generation(
+            eqx.combine(arrays, static), objective, own, engine
+        )
+        metrics = {name: jnp.asarray(value) for name, value in metrics.items()}
+        return eqx.filter(after, eqx.is_array), metrics
+
+    def round_of(going):
+        arrays, lived, _, told = going
+        after, metrics = one(arrays, first + lived)
+        failed = metrics["failed"]
+        kept = jax.tree.map(lambda a, b: jnp.where(failed, a, b), arrays, after)
+        told = {name: told[name].at[lived].set(m) for name, m in metrics.items()}
+        return kept, lived + 1, failed, told
+
+    shapes = jax.eval_shape(one, arrays, first)[1]
+    told = {name: jnp.zeros(MOST, shape.dtype) for name, shape in shapes.items()}
+    going = arrays, jnp.zeros((), jnp.int32), jnp.zeros((), bool), told
+    arrays, lived, _, told = jax.lax.while_loop(
+        lambda going: (going[1] < count) & ~going[2], round_of, going
+    )
+    return eqx.combine(arrays, static), lived, told
 
 
 def summary(losses: Float[Array, "members"]) -> Metrics:

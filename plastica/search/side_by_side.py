@@ -1,8 +1,7 @@
 """One search from several starts at once, of which the best goes on (004, C.4)."""
 
 import math
-from dataclasses import replace
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.learner import AbstractLearner
 from plastica.objective import AbstractObjective
-from plastica.search.population import Population
+from plastica.search.engine import Engine
 from plastica.search.search import AbstractSearch, Metrics, SearchState
 
 MEMORY = 0.98  # of a run's recent loss, a generation
@@ -32,22 +31,12 @@ class SideBySide(AbstractSearch):
 
     each: AbstractSearch
     others: tuple[AbstractLearner, ...]
-    population: Population  # of each run
-
-    @classmethod
-    def of(cls, each: AbstractSearch, *others: AbstractLearner) -> Self:
-        """With the population of each run."""
-        return cls(each=each, others=others, population=each.population)
-
-    def with_population(self, population: Population) -> Self:
-        """The same, each run's members lived otherwise."""
-        each = self.each.with_population(population)
-        return replace(self, each=each, population=population)
+    compiled: ClassVar[bool] = False  # one program serves all runs, one after another
 
     @property
-    def members(self) -> int:
-        """Of all runs together."""
-        return self.each.members * (1 + len(self.others))
+    def evaluations(self) -> int:
+        """Those of all runs together."""
+        return self.each.evaluations * (1 + len(self.others))
 
     def init(
         self, learner: AbstractLearner, objective: AbstractObjective, key: PRNGKeyArray
@@ -60,11 +49,15 @@ class SideBySide(AbstractSearch):
         return SideBySideState(runs, jnp.full(len(runs), jnp.inf))
 
     def generation(
-        self, state: SideBySideState, objective: AbstractObjective, key: PRNGKeyArray
+        self,
+        state: SideBySideState,
+        objective: AbstractObjective,
+        key: PRNGKeyArray,
+        engine: Engine = Engine(),
     ) -> tuple[SideBySideState, Metrics]:
         """A generation of every run; the metrics are means, but for the counts."""
         lived = [
-            self.each.generation(run, objective, jax.random.fold_in(key, i))
+            self.each.generation(run, objective, jax.random.fold_in(key, i), engine)
             for i, run in enumerate(state.runs)
         ]
         now = jnp.stack([jnp.asarray(metrics["train/loss"]) for _, metrics in lived])

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.learner import AbstractLearner, flatten
 from plastica.objective import AbstractObjective, Carry
-from plastica.search.population import Population
-from plastica.search.search import AbstractSearch, Metrics, summary
+from plastica.search.engine import Engine, begin, noise
+from plastica.search.search import AbstractEvolution, Metrics, summary
 from plastica.search.shaping import by_rank, natural_utilities
 
 
@@ -23,7 +23,7 @@ class SNESState(NamedTuple):
     carries: Carry
 
 
-class SNES(AbstractSearch):
+class SNES(AbstractEvolution):
     """Samples around a mean and follows the natural gradient in mean and deviation.
 
     Defaults are table 1 of 000, but for the mean, which starts at the learner given.
@@ -32,7 +32,7 @@ class SNES(AbstractSearch):
     it cites has (s^2 - 1), which alone is zero on average and is used here.
     """
 
-    population: Population
+    members: int = eqx.field(static=True, default=128)
     sigma: float = 0.1
     rate_mean: float = 1.0
     rate_sigma: float = 0.1
@@ -42,20 +42,24 @@ class SNES(AbstractSearch):
     ) -> SNESState:
         """The learner's theta as the mean, one deviation for all of it."""
         mu, _ = flatten(learner)
-        carries = self.population.begin(learner, objective, key)
+        carries = begin(self.members, learner, objective, key)
         log_sigma = jnp.full(mu.shape, math.log(self.sigma), mu.dtype)
         return SNESState(learner, log_sigma, carries)
 
     @eqx.filter_jit
     def generation(
-        self, state: SNESState, objective: AbstractObjective, key: PRNGKeyArray
+        self,
+        state: SNESState,
+        objective: AbstractObjective,
+        key: PRNGKeyArray,
+        engine: Engine = Engine(),
     ) -> tuple[SNESState, Metrics]:
         """Algorithm 1 of the appendix."""
         key_noise, key_lives = jax.random.split(key)
         mu, learner_of = flatten(state.mean)
-        s = self.population.noise(key_noise, mu.size)
+        s = noise(key_noise, self.members, mu.size)
         z = mu[None] + jnp.exp(state.log_sigma)[None] * s
-        losses, carries = self.population.live(
+        losses, carries = engine.live(
             z, learner_of, objective, state.carries, key_lives
         )
         mu, log_sigma = self.updated(mu, state.log_sigma, s, losses)

@@ -26,11 +26,11 @@ class AbstractCourse(AbstractTask):
     """
 
     answers: eqx.AbstractVar[int]
-    batch: eqx.AbstractVar[int | None]
-    lessons: eqx.AbstractVar[int]
-    exams: eqx.AbstractVar[int]
-    label: eqx.AbstractVar[Label]
-    honest: eqx.AbstractVar[int | None]
+    batch: int | None = eqx.field(static=True, kw_only=True)
+    lessons: int = eqx.field(static=True, kw_only=True)
+    exams: int = eqx.field(static=True, kw_only=True, default=1)
+    label: Label = eqx.field(static=True, kw_only=True, default="one-hot")
+    honest: int | None = eqx.field(static=True, kw_only=True, default=None)
     gives: ClassVar[frozenset[str]] = frozenset({"target"})
 
     def __check_init__(self) -> None:

@@ -1,6 +1,6 @@
 """The robot as a Gymnasium environment; needs the extra `gym`."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import jax
@@ -9,11 +9,11 @@ import numpy as np
 
 from plastica.tasks.robot import ARRIVED, Robot
 
+HIDDEN = ("place", "goal")  # what is told beside the observation
+
 
 class RobotEnv(gymnasium.Env):
     """One roll-out of `Robot` an episode; the reward is minus the distance."""
-
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
 
     def __init__(self, sigma: float = 0.05, longest: int = 100) -> None:
         """The deviation of the signal's noise, and the longest episode."""
@@ -50,5 +50,4 @@ class RobotEnv(gymnasium.Env):
         return np.asarray(self._observe(self.world), np.float32)
 
     def _told(self) -> dict[str, Any]:
-        place, goal = np.asarray(self.world.place), np.asarray(self.world.goal)
-        return {"place": place, "goal": goal}
+        return {name: np.asarray(getattr(self.world, name)) for name in HIDDEN}

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Integer, Key, PRNGKeyArray, UInt8
 
 from plastica.data import ImageSet
 from plastica.errors import Refusal
-from plastica.tasks.course import AbstractCourse, Label
+from plastica.tasks.course import AbstractCourse
 
 
 class Images(NamedTuple):
@@ -38,12 +38,7 @@ class Classification(AbstractCourse):
     count: Integer[Array, "2 classes"]
     classes: Integer[Array, "choice"]
     answers: int = eqx.field(static=True)
-    batch: int | None = eqx.field(static=True)
-    lessons: int = eqx.field(static=True)
-    exams: int = eqx.field(static=True, default=1)
     redraw: bool = eqx.field(static=True, default=False)
-    label: Label = eqx.field(static=True, default="one-hot")
-    honest: int | None = eqx.field(static=True, default=None)
     mean: float = 0.0
     deviation: float = 1.0
     projected: bool = eqx.field(static=True, default=False)
@@ -71,10 +66,10 @@ class Classification(AbstractCourse):
         `batch`, `lessons`, and, if not as usual, `exams` and `label`.
         """
         taught, asked = images.part(part)
-        exam = np.repeat([0, 1], [len(taught), len(asked)])
         chosen = np.concatenate([taught, asked])
         labels = images.labels[chosen]
-        order = np.lexsort((exam, labels))
+        pairs = 2 * labels + np.repeat([0, 1], [len(taught), len(asked)])
+        order = chosen[np.argsort(pairs, kind="stable")]
         there = np.unique(labels)
         wanted = np.asarray(there if classes is None else classes)
         if not np.isin(wanted, there).all():
@@ -82,11 +77,10 @@ class Classification(AbstractCourse):
                 f"the {part} part of {images.name!r} has classes {there[0]} to "
                 f"{there[-1]}, got {wanted.tolist()}; choose among them"
             )
-        pairs = 2 * labels + exam
         count = np.bincount(pairs, minlength=2 * images.classes)
         first = np.cumsum(count) - count
         return cls(
-            images=jnp.asarray(images.images[chosen[order]].reshape(len(order), -1)),
+            images=jnp.asarray(images.images[order].reshape(len(order), -1)),
             first=jnp.asarray(first.reshape(-1, 2).T),
             count=jnp.asarray(count.reshape(-1, 2).T),
             classes=jnp.asarray(wanted),

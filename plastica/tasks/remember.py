@@ -11,7 +11,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float, Integer, PRNGKeyArray
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Integer, PRNGKeyArray
 
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, State
@@ -116,7 +117,8 @@ class RememberPast(AbstractObjective):
         held = learner.rest(state) if self.memory == "reset" else state
         past = live(learner, task, held, self.past(place, key_past), T)[2]
 
-        alive = _finite((state, past.value, present.value))
+        numbers = ravel_pytree((state, past.value, present.value))[0]
+        alive = jnp.all(jnp.isfinite(numbers))
         nats = Nats(*(jnp.where(alive, m.value, jnp.nan) for m in (past, present)))
         newborn = self._newborn(learner, key_birth)
         newborn = newborn._replace(deaths=deaths + 1)
@@ -187,10 +189,3 @@ class FreshLives(AbstractObjective):
     def ticks(self) -> int:
         """All windows and replays."""
         return self.windows * self.remember.ticks
-
-
-def _finite(tree) -> Bool[Array, ""]:
-    """Whether every number of a pytree is."""
-    return jnp.all(
-        jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)])
-    )

@@ -58,12 +58,11 @@ class Robot(AbstractTask):
 
     def __check_init__(self) -> None:
         """Refuse noise below zero, and a life without ticks."""
-        if self.sigma < 0:
-            raise Refusal(f"noise has a deviation of 0 or more, got {self.sigma}")
-        if self.rollouts not in (1, 2) or self.longest < 1:
+        if self.sigma < 0 or self.rollouts not in (1, 2) or self.longest < 1:
             raise Refusal(
                 "a robot drives 1 roll-out, or 2 of which the second counts, of at "
-                f"least one tick, got {self.rollouts} of {self.longest}"
+                f"least one tick, got {self.rollouts} of {self.longest}; and noise has "
+                f"a deviation of 0 or more, got {self.sigma}"
             )
 
     @property
@@ -102,18 +101,11 @@ class Robot(AbstractTask):
         ends = on & self.ended(driven)
         counts = world.rollout == self.rollouts - 1
         loss = Loss(d, jnp.where(counts, 1.0, 0.0), jnp.where(d < ARRIVED, 0.0, 1.0))
-        feedback = Feedback(
-            target=jnp.zeros(2),
-            reward=jnp.where(on, -d, 0.0),
-            taught=world.rollout == 0,
-            ended=ends,
-        )
-        again = driven._replace(
-            place=jnp.zeros_like(driven.place),
-            action=jnp.zeros_like(driven.action),
-            step=jnp.zeros_like(driven.step),
-            rollout=driven.rollout + 1,
-        )
+        reward, taught = jnp.where(on, -d, 0.0), world.rollout == 0
+        feedback = Feedback(jnp.zeros(2), reward, taught, ends)
+        zero = jax.tree.map(jnp.zeros_like, driven)
+        again = driven._replace(place=zero.place, action=zero.action, step=zero.step)
+        again = again._replace(rollout=driven.rollout + 1)
         world = _chosen(on, _chosen(ends, again, driven), world)
         return world, feedback, loss
 

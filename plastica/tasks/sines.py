@@ -47,21 +47,12 @@ class Sines(AbstractTask):
 
     def __check_init__(self) -> None:
         """Refuse what leaves nothing to hear or to predict."""
-        if self.dimensions < 1:
-            raise Refusal(f"sines have a dimension or more, got {self.dimensions}")
-        if self.shots < 1 or self.horizon < 1 or self.exam < 1:
+        if min(self.dimensions, self.shots, self.horizon, self.exam) < 1:
             raise Refusal(
-                f"sines are shown for K and asked for N ticks or more than one, got "
-                f"K = {self.shots} and N = {self.horizon}, counting {self.counts}; "
-                "take both from 1 on, and N above K where N counts all ticks"
-            )
-        if self.counts not in ("exam", "all") or self.first not in (
-            "zero",
-            "last action",
-        ):
-            raise Refusal(
-                '`counts` is "exam" or "all", and `first` "zero" or "last action", got '
-                f"{self.counts!r} and {self.first!r}"
+                "sines in D dimensions are shown for K and asked for N ticks, got "
+                f"D = {self.dimensions}, K = {self.shots} and N = {self.horizon}, "
+                f"counting {self.counts}; take all three from 1 on, and N above K "
+                "where N counts all ticks"
             )
 
     @property
@@ -96,17 +87,11 @@ class Sines(AbstractTask):
     ) -> tuple[Waves, Feedback, Loss]:
         """The squared error at the next tick's waves."""
         target = self.waves(world, world.tick + 1)
-        taught = world.tick < self.shots
-        last = world.tick == self.shots - 1
+        taught, ended = world.tick < self.shots, world.tick == self.shots - 1
         error = jnp.mean(jnp.square(y - target))
         loss = Loss(error, jnp.where(taught, 0.0, 1.0 / self.exam), error)
-        feedback = Feedback(
-            target=jnp.where(taught, target, 0.0),
-            reward=-error,
-            taught=taught,
-            ended=last,
-        )
-        heard = jnp.where(last, 0.0, y) if self.first == "zero" else y
+        feedback = Feedback(jnp.where(taught, target, 0.0), -error, taught, ended)
+        heard = jnp.where(ended, 0.0, y) if self.first == "zero" else y
         return world._replace(heard=heard, tick=world.tick + 1), feedback, loss
 
     def waves(self, world: Waves, tick: Int[Array, ""]) -> Float[Array, "dimensions"]:

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer, Key, PRNGKeyArray
 
-from plastica.errors import Refusal
-from plastica.tasks.course import AbstractCourse, Label
+from plastica.errors import unknown
+from plastica.tasks.course import AbstractCourse
 
 REGIONS = {  # of the square from -1 to 1, all its points equally likely
     "xor": lambda x, y: x * y > 0,
@@ -47,18 +47,11 @@ class Toy(AbstractCourse):
     """
 
     name: str = eqx.field(static=True)
-    batch: int | None = eqx.field(static=True)
-    lessons: int = eqx.field(static=True)
-    exams: int = eqx.field(static=True, default=1)
-    label: Label = eqx.field(static=True, default="one-hot")
-    honest: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self) -> None:
         """Refuse a name that there is not."""
-        if self.name not in (*TRAINING, *HELD_OUT):
-            raise Refusal(
-                f"no toy {self.name!r}; there are {', '.join((*TRAINING, *HELD_OUT))}"
-            )
+        if self.name not in TRAINING + HELD_OUT:
+            raise unknown("there is no toy", self.name, TRAINING + HELD_OUT)
 
     @classmethod
     def each(cls, names: tuple[str, ...], **course) -> tuple[Self, ...]:

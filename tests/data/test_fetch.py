@@ -150,7 +150,7 @@ def test_more_than_the_expected_bytes_are_refused(site, cache):
 
 
 def test_a_login_page_is_no_book(site, cache):
-    wanted = remote(site, "login", holds=b"THE END")
+    wanted = remote(site, "login", holds="THE END")
     assert "without 'THE END'" in refused(wanted)
     assert not (cache / "texts" / "night.txt.sha256").exists()
     site.files["login"] = GOOD + b"THE END"

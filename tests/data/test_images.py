@@ -65,7 +65,9 @@ def test_parts_share_no_image_with_an_exam():
         taught, asked = digits.part(part)
         assert not set(taught) & set(asked)
         assert part == "test" or not test & (set(taught) | set(asked))
-    with pytest.raises(Refusal, match="the parts training, validation and test"):
+    with pytest.raises(
+        Refusal, match="no part 'exam'; there are training, validation, test"
+    ):
         digits.part("exam")
 
 
@@ -197,7 +199,9 @@ def test_what_cannot_be_a_set(tmp_path, drawn):
     (tmp_path / "file").write_bytes(b"no zip")
     with pytest.raises(Refusal, match="neither a folder nor a zip file"):
         load_images(tmp_path / "file")
-    with pytest.raises(Refusal, match="neither a set's name nor an existing path"):
+    with pytest.raises(
+        Refusal, match="no set of images or path 'mnits'; did you mean mnist"
+    ):
         load_images("mnits")
 
 

@@ -10,15 +10,15 @@ from plastica.baselines import Recurrent
 from plastica.errors import Refusal
 from plastica.experiments.learning_to_remember import Past, remember
 from plastica.experiments.meet import meet
+from plastica.experiments.parts import Descent
 from plastica.figures.learning_to_remember import (
     figure1_delays,
     figure1_grid,
     ingredients,
     neurons,
 )
-from plastica.run import resume, train
-from plastica.store import write_json
-from plastica.sweep import record
+from plastica.run.record import record
+from plastica.run.training import resume, train
 from tests.runs import assert_same_run, last_state
 
 KEY = jax.random.key(0)
@@ -27,7 +27,8 @@ KEY = jax.random.key(0)
 def small(corpus, generations):
     """Lives of an LSTM in a tale, three updates of four ticks a generation."""
     lstm = Recurrent.lstm(KEY, 27, 4, 27)
-    experiment = Past.of(corpus, delay=3, window=4).descended(lstm, 12, 0.01, 1.0, 0)
+    past = Past(delay=3, window=4, ticks=12)
+    experiment = past.descended(corpus, lstm, Descent(rate=0.01), seed=0)
     return replace(experiment, generations=generations, every=2)
 
 
@@ -50,7 +51,8 @@ def test_a_life_that_was_put_on_disk_goes_on_to_the_bit(corpus, whole, tmp_path)
 
 def test_the_exhibit_scores_what_fresh_lives_remember(whole):
     exhibit, learner = whole.experiment.exhibit, whole.best()
-    table = exhibit.table([("this rule", learner)], KEY)
+    shown = exhibit.shown([("this rule", learner)], KEY)
+    table = shown.table
     rows = dict(table.rows)
     nats = exhibit.fresh.lived(learner, jax.random.key(0))
     half = np.asarray(nats.past)[20:]
@@ -58,14 +60,13 @@ def test_the_exhibit_scores_what_fresh_lives_remember(whole):
     assert rows["uniform"][-1] == pytest.approx((np.log(27), 0.0))
     assert rows["adaptive order 2"][-1].mean < rows["adaptive order 0"][-1].mean
     assert exhibit.yardsticks()["uniform"] == pytest.approx(np.log(27))
-    over = exhibit.over_a_life(learner, KEY)
-    assert {len(nats) for nats in over.values()} == {40 * 4}
-    (panel,) = exhibit.panels(learner, KEY)
+    assert {len(nats) for nats in shown.life.values()} == {40 * 4}
+    (snippet,) = shown.extras.values()
+    (panel,) = snippet.panels("snippet")
     assert panel.html.startswith("<svg")
 
 
 def test_a_record_keeps_what_was_lost_while_living(whole):
-    write_json(whole.path / "scores.json", {"rows": {"this rule": [{"mean": 2.0}]}})
     kept = record(whole.path)
     losses = [row["train/loss"] for row in whole.rows()[1:]]
     assert [g for g, _ in kept["living"]] == [1, 2, 3, 4]
@@ -111,7 +112,7 @@ def test_knobs_choose_the_network(corpus, monkeypatch):
     assert remember(sends="put out").learner.effect is not None
     assert remember(one_component=True).learner.hebbian == 0
     search = remember(ticks=2_500).search
-    assert search.updates == search.members == 100
+    assert search.updates == search.evaluations == 100
     with pytest.raises(Refusal, match="the text has .* shorten the delay"):
         remember(delay=10_000)
 

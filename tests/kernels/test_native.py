@@ -15,19 +15,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from plastica import kernels
+from plastica import kernels, lifetime
 from plastica.baselines.recurrent import Recurrent
 from plastica.cells import MLP, SplitLSTM, Synapse
 from plastica.errors import Refusal
 from plastica.kernels import library
 from plastica.kernels.native import surprisals
 from plastica.learner import flatten
-from plastica.lifetime import birth, lifetime
+from plastica.lifetime import birth
 from plastica.network import Network
 from plastica.objective import Entry, Lifetime
 from plastica.rules import PMLPHebb
 from plastica.rules.pmlp_hebb import Forms
-from plastica.search import SNES, Population
+from plastica.search import SNES, Engine
 from plastica.tasks.text import Text
 
 pytestmark = pytest.mark.skipif(
@@ -115,7 +115,7 @@ def posed(network, length, readout, scale, forms=None, readings=2):
     @functools.partial(jax.jit, compiler_options=AS_USED)
     @jax.vmap
     def on_xla(theta):
-        return lifetime(learner_of(theta), task, key).value
+        return lifetime.life(learner_of(theta), task, key).value
 
     @functools.partial(jax.jit, static_argnames="threads")
     def natively(thetas, threads=2):
@@ -340,14 +340,13 @@ def test_the_same_losses_give_the_same_update_whatever_lived_them(monkeypatch):
     recorded = np.random.default_rng(0).normal(3.0, 0.1, MEMBERS).astype(np.float32)
 
     def live(self, thetas, learner_of, objective, carries, key):
-        self.lived_by(learner_of(thetas[0]), objective)
+        self.settled(learner_of(thetas[0]), objective)
         return jnp.asarray(recorded), carries
 
-    monkeypatch.setattr(Population, "live", live)
-    moved = []
-    for engine in ("xla", "native"):
-        search = SNES(Population(MEMBERS, engine=engine))
-        objective = Lifetime.of(task)
+    monkeypatch.setattr(Engine, "live", live)
+    moved, search, objective = [], SNES(MEMBERS), Lifetime.of(task)
+    for kind in ("xla", "native"):
         state = search.init(rule, objective, jax.random.key(0))
-        moved.append(search.generation(state, objective, jax.random.key(1))[0])
+        key, engine = jax.random.key(1), Engine(kind)
+        moved.append(search.generation(state, objective, key, engine)[0])
     jax.tree.map(np.testing.assert_array_equal, *moved)

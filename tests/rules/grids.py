@@ -1,10 +1,12 @@
-"""Grids of sub-LSTMs that several tests use, and their theta as it is transcribed."""
+"""Grids that tests use: of simple cells, and of sub-LSTMs with theta as transcribed."""
 
 from dataclasses import replace
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from plastica.cells import LSTM
 from plastica.learner import Feedback, flatten
@@ -13,6 +15,45 @@ from plastica.rules import VSML
 
 KEY = jax.random.key(0)
 RATE, SMALL = 0.3, 1e-5  # of descent; the unit in which two cells hold a weight
+
+
+class Grid(eqx.Module):
+    """Simple cells in a grid, s[a, b] from neuron a to b: Eq. (3), (5) and (14).
+
+    `U` adds the backward interactions of Eq. (14); `multiplied` makes the sum of Eq.
+    (3) the product of Eq. (5), whose operator is lost in the text: the sentence before
+    it asks for multiplicative interactions.
+    """
+
+    b: Float[Array, "N"]
+    W: Float[Array, "N N"]
+    C: Float[Array, "N N"]
+    U: Float[Array, "N N"] | None = None
+    multiplied: bool = eqx.field(static=True, default=False)
+
+    def __call__(self, s: Float[Array, "A A N"]) -> Float[Array, "A A N"]:
+        """The next state of every cell."""
+        own = s @ self.W.T
+        heard = jnp.sum(s, 0)[:, None] @ self.C.T  # a 1 N: of all cells that end at a
+        if self.multiplied:
+            return jnp.tanh(self.b[None, None] + own * heard)  # Eq. (5)
+        total = self.b[None, None] + own + heard
+        if self.U is not None:
+            total += jnp.sum(s, 1)[None] @ self.U.T  # 1 b N: of all that start at b
+        return jnp.tanh(total)  # Eq. (3), (14)
+
+    def as_one(self, side: int) -> Float[Array, "cells cells"]:
+        """The sparse shared matrix of the one network that this grid is, Eq. (4).
+
+        Rows (a, b, j) and columns (c, d, i), the last index fastest.
+        """
+        same, every = jnp.eye(side), jnp.ones(side)
+        shared = jnp.einsum("da,b,c,ji->abjcdi", same, every, every, self.C)
+        shared += jnp.einsum("ca,db,ji->abjcdi", same, same, self.W)  # Eq. (4)
+        if self.U is not None:
+            shared += jnp.einsum("cb,a,d,ji->abjcdi", same, every, every, self.U)
+        size = side * side * len(self.b)
+        return shared.reshape(size, size)
 
 
 def by_hand(network):

@@ -17,7 +17,7 @@ from plastica.network import Network
 from plastica.objective import Lifetime
 from plastica.rules import BLUR, Variant
 from plastica.saving import load, save
-from plastica.search import MetaGradient, optimiser
+from plastica.search import Engine, MetaGradient, advance, optimiser
 from plastica.tasks import Toy
 
 from ..naive import blur as naive
@@ -384,7 +384,10 @@ def test_bad_genomes_networks_and_words_are_refused(tmp_path):
     refused(lambda: load(tmp_path / "three", like=two), r"float32\[3, 3\] there")
     other = rule_of({"oja": "none", "batch": "mean"}, 3, True)
     refused(lambda: load(tmp_path / "three", like=other), "its variant is .*'sum'")
-    refused(lambda: Variant(sigma="relu_tnah"), "sigma is one of identity, relu")
+    refused(
+        lambda: Variant(sigma="relu_tnah"),
+        "sigma cannot be .*mean relu_tanh",
+    )
     with pytest.raises((Refusal, TypeCheckError)):
         Variant(oja="second")
     alone = jnp.zeros(3)
@@ -392,15 +395,19 @@ def test_bad_genomes_networks_and_words_are_refused(tmp_path):
 
 
 def test_a_genome_found_on_one_toy_learns_another_that_it_never_saw():
-    toy = Toy(name="and", batch=64, lessons=5)
+    """In most searches: how far one comes depends on rounding."""
+    toy, other = (
+        Toy(name="and", batch=64, lessons=5),
+        Toy(name="or", batch=256, lessons=5),
+    )
     kinked = Variant(sigma="relu_tanh", sigma_back="relu_tanh")
-    rule = BLUR.random(jax.random.key(1), toy.network(10), scale=0.3, variant=kinked)
     search = MetaGradient(optimiser=optimiser("adam", 0.01, 10.0))
-    objective = Lifetime.of(toy, lives=4)
-    state = search.init(rule, objective, jax.random.key(0))
-    for generation in range(300):
-        key = jax.random.fold_in(jax.random.key(1), generation)
-        state, _ = search.generation(state, objective, key)
-    other = Toy(name="or", batch=256, lessons=5)
-    wrong = [evaluate(who, other, 8, 1).miss.mean for who in (rule, state.learner)]
-    assert wrong[1] < 0.15 < 0.35 < wrong[0]
+    objective, before, after = Lifetime.of(toy, lives=4), [], []
+    for key in jax.random.split(jax.random.key(1), 3):
+        rule = BLUR.random(key, toy.network(10), scale=0.3, variant=kinked)
+        state = search.init(rule, objective, key)
+        for first in range(0, 300, 100):
+            state, _ = advance(search, state, objective, key, Engine(), first, 100)
+        before.append(evaluate(rule, other, 8, 1).miss.mean)
+        after.append(evaluate(state.learner, other, 8, 1).miss.mean)
+    assert np.median(after) < 0.15 < 0.35 < np.median(before)

@@ -18,8 +18,8 @@ from plastica.learner import flatten
 from plastica.lifetime import birth, live, total
 from plastica.objective import Lifetime
 from plastica.rules import Layers, PlasticMLP, PlasticRNN
-from plastica.search import OpenAIES, Population, optimiser
-from plastica.search.population import placed
+from plastica.search import OpenAIES, optimiser
+from plastica.search.engine import placed
 from plastica.tasks import Sines
 from tests.naive import plastic_rnn as naive
 
@@ -221,7 +221,7 @@ def test_evolution_finds_plasticity_that_helps():
     )
     objective = Lifetime.of(Sines(1, shots=5, horizon=5), lives=16)
     search = OpenAIES(
-        Population(64, chunk=16),
+        64,
         optimiser("adam", 0.02),
         sigma=0.05,
         sigmas=(("*.rule.*", 0.02),),

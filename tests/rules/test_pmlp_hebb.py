@@ -14,13 +14,13 @@ from jaxtyping import TypeCheckError
 from plastica.cells import PMLP
 from plastica.errors import Refusal
 from plastica.learner import Feedback, flatten, names
-from plastica.lifetime import birth, lifetime, live, total
+from plastica.lifetime import birth, life, live, total
 from plastica.network import Network
 from plastica.objective import Lifetime
 from plastica.rules import PMLPHebb
 from plastica.rules.pmlp_hebb import PMLPHebbState
-from plastica.search import SNES, Population
-from plastica.search.population import placed
+from plastica.search import SNES, Engine
+from plastica.search.engine import placed
 from plastica.tasks import Text
 from tests.naive import pmlp_hebb as naive
 
@@ -254,14 +254,18 @@ def evolved(kind):
     """The loss on 160 new passages after 100 generations of SNES; 27 symbols."""
     text = jnp.asarray(np.random.default_rng(0).integers(0, 27, 2_000))
     objective = Lifetime.of(Text(text, 27, length=4, readings=2), lives=16)
-    search = SNES(Population(32, engine="xla"))
+    search, engine = SNES(32), Engine("xla")
     rule = kind.zeros(Network.layered(27, 27))
     state = placed(search.init(rule, objective, jax.random.key(0)))
     for generation in range(100):
-        state, _ = search.generation(state, objective, jax.random.key(generation))
+        state, _ = search.generation(
+            state, objective, jax.random.key(generation), engine
+        )
     at_the_mean = state._replace(log_sigma=state.log_sigma - 20)
     keys = jax.random.split(jax.random.key(1_000), 10)
-    metrics = [search.generation(at_the_mean, objective, key)[1] for key in keys]
+    metrics = [
+        search.generation(at_the_mean, objective, key, engine)[1] for key in keys
+    ]
     return np.mean([m["train/loss"] for m in metrics])
 
 
@@ -327,7 +331,7 @@ def gradient(theta, rule, task, key):
     """Of the loss of one life, for theta."""
 
     def loss(theta):
-        return total(lifetime(flatten(rule)[1](theta), task, key))[0]
+        return total(life(flatten(rule)[1](theta), task, key))[0]
 
     return jax.grad(loss)(theta)
 

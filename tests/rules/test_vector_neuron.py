@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from plastica.cells import Feedforward, Gated
 from plastica.errors import Refusal
 from plastica.learner import Feedback, flatten
 from plastica.network import Network
-from plastica.rules import VectorNeuron
+from plastica.rules import Feedforward, Gated, VectorNeuron
 from plastica.rules.vector_neuron import Kinds, VectorNeuronState
 from tests.naive import vector_neuron as naive
 

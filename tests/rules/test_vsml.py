@@ -14,9 +14,8 @@ from plastica.learner import flatten
 from plastica.lifetime import examine
 from plastica.network import Network
 from plastica.rules import VSML
-from plastica.rules.vsml import Grid
 from tests.naive import vsml as naive
-from tests.rules.grids import KEY, RATE, by_hand, drawn, told, transcribed
+from tests.rules.grids import KEY, RATE, Grid, by_hand, drawn, told, transcribed
 
 TICKS = 4
 

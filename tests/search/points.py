@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from plastica.learner import AbstractLearner
 from plastica.objective import AbstractObjective
-from plastica.search.population import placed
+from plastica.search.engine import placed
 
 
 class Point(AbstractLearner):

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from plastica.search import Population
 from tests.search.points import Counted, bowl, gone, height, origin, same
 
 pytest.importorskip("cma")
@@ -17,7 +16,7 @@ from plastica.search import CMAES
 
 @pytest.fixture
 def search():
-    return CMAES(Population(10), sigma=0.3)
+    return CMAES(10, sigma=0.3)
 
 
 def on(search, state, generations, start=0):

@@ -48,7 +48,7 @@ def test_a_generation_of_many_updates_is_as_many_generations_of_one():
     assert (
         gone(MetaGradient(optimiser(), updates=6), 1, bowl(kind=Counted))[0].carry == 6
     )
-    assert MetaGradient(optimiser(), updates=6).members == 6
+    assert MetaGradient(optimiser(), updates=6).evaluations == 6
     with pytest.raises(Refusal, match="at least one update, got 0"):
         MetaGradient(optimiser(), updates=0)
 
@@ -82,7 +82,7 @@ def test_a_good_step_ends_the_count_of_bad_ones():
 
 
 def test_it_lives_one_member():
-    assert MetaGradient(optimiser()).members == 1
+    assert MetaGradient(optimiser()).evaluations == 1
 
 
 def test_lives_are_split_over_devices_and_their_gradients_averaged(

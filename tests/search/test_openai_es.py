@@ -8,14 +8,14 @@ import pytest
 from jaxtyping import Array, Float
 
 from plastica.errors import Refusal
-from plastica.search import OpenAIES, Population, optimiser
+from plastica.search import OpenAIES, optimiser
 from plastica.search.openai_es import sizes_of
 from tests.naive import plastic_rnn as naive
 from tests.search.points import Bowl, Point, bowl, gone, height, origin
 
 KEY = jax.random.key(0)
 
-SEARCH = OpenAIES(Population(32), optimiser("momentum", 0.05), sigma=0.3)
+SEARCH = OpenAIES(32, optimiser("momentum", 0.05), sigma=0.3)
 
 
 class Parts(Point):
@@ -47,7 +47,7 @@ def test_it_climbs_down_a_bowl():
 
 
 def test_the_gradient_is_the_formula(rng):
-    search = OpenAIES(Population(6), optimiser(), sigma=0.3)
+    search = OpenAIES(6, optimiser(), sigma=0.3)
     half, losses = 0.3 * rng.normal(size=(3, 4)), rng.normal(size=6)
     with jax.enable_x64(True):
         ours = search.descent(
@@ -74,14 +74,14 @@ def test_the_gradient_is_that_of_evosax(rng):
         params = theirs.default_params
         state = theirs.init(jax.random.key(0), jnp.zeros(5), params)
         state, _ = theirs.tell(jax.random.key(0), 0.2 * noise, losses, state, params)
-    search = OpenAIES(Population(8), optimiser(), sigma=0.2)
+    search = OpenAIES(8, optimiser(), sigma=0.2)
     ours = search.descent(0.2 * half, losses, jnp.full(5, 0.2))
     np.testing.assert_allclose(-ours, state.mean, rtol=1e-4)
 
 
 def test_members_come_in_pairs_of_opposite_sign():
     """On a slope, which is straight, the two of a pair differ from the mean alike."""
-    search = OpenAIES(Population(2), optimiser("sgd", 1.0), sigma=0.1)
+    search = OpenAIES(2, optimiser("sgd", 1.0), sigma=0.1)
     _, (metrics,) = gone(search, 1, learner=origin(1))
     step = abs(1 - np.sqrt(metrics["train/best"]))  # the better one is closer to 1
     expected = ((1 - step) ** 2 + (1 + step) ** 2) / 2
@@ -109,7 +109,7 @@ def test_if_all_diverge_the_search_has_failed_and_has_not_moved():
 
 def test_an_odd_number_of_members_is_refused():
     with pytest.raises(Refusal, match="in pairs, got 7 members; take 8"):
-        OpenAIES(Population(7), optimiser())
+        OpenAIES(7, optimiser())
 
 
 def test_a_generation_is_that_of_the_authors_program(rng):
@@ -123,7 +123,7 @@ def test_a_generation_is_that_of_the_authors_program(rng):
         theta, sigmas, normals, signs, fitness, elite=2, penalty_factor=0.3
     )
     search = OpenAIES(
-        Population(8),
+        8,
         optimiser("sgd", 0.02),
         estimate="sum",
         jitter=0.1,
@@ -156,7 +156,7 @@ def test_a_step_is_eq_10_of_002(rng):
     candidates = [{"at": theta["at"] + step} for step in [*half, *-half]]
     theirs = naive.paper_step(theta, candidates, -losses, standardise=True)["theta"]
     with jax.enable_x64(True):
-        search = OpenAIES(Population(6), optimiser(), estimate="mean")
+        search = OpenAIES(6, optimiser(), estimate="mean")
         descent = search.descent(*map(jnp.asarray, (half, losses, np.ones(4))))
         descent = np.asarray(descent)
     np.testing.assert_allclose(theta["at"] - 0.2 * descent, theirs["at"], rtol=1e-9)
@@ -165,7 +165,7 @@ def test_a_step_is_eq_10_of_002(rng):
 def test_every_tensor_has_the_deviation_of_its_name():
     """Those of another name hardly move."""
     search = OpenAIES(
-        Population(16),
+        16,
         optimiser("sgd", 1.0),
         sigma=0.1,
         sigmas=(("second*", 1e-4),),
@@ -183,4 +183,4 @@ def test_every_tensor_has_the_deviation_of_its_name():
 
 def test_an_elite_that_is_more_than_half_is_refused():
     with pytest.raises(Refusal, match="9 best and 9 worst of 16 members overlap"):
-        OpenAIES(Population(16), optimiser(), elite=9)
+        OpenAIES(16, optimiser(), elite=9)

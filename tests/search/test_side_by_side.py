@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from plastica.search import SNES, MetaGradient, Population, SideBySide, optimiser
+from plastica.search import SNES, MetaGradient, SideBySide, optimiser
 from tests.search.points import Point, bowl, gone, height, origin, same
 
 
 def beside(each, *starts):
-    return SideBySide.of(each, *(Point(jnp.full(10, at)) for at in starts))
+    return SideBySide(each, tuple(Point(jnp.full(10, at)) for at in starts))
 
 
 def test_every_run_is_the_search_by_itself():
@@ -30,7 +30,7 @@ def test_it_stands_for_the_run_with_the_least_recent_loss():
 
 
 def test_a_stage_sets_all_runs_to_the_best_and_then_they_part():
-    search = beside(SNES(Population(8), sigma=0.1), 0.9)
+    search = beside(SNES(8, sigma=0.1), 0.9)
     state = search.staged(gone(search, 3)[0])
     assert same(state.runs[0], state.runs[1])
     state, _ = search.generation(state, bowl(), jax.random.key(9))
@@ -47,8 +47,6 @@ def test_a_run_that_diverges_does_not_stop_the_others():
     assert metrics[-1]["failed"] and np.isnan(metrics[-1]["train/loss"])
 
 
-def test_members_of_all_runs_are_counted_and_lived_as_asked():
-    search = beside(SNES(Population(8)), 1.0, 2.0)
-    assert search.members == 24
-    other = search.with_population(Population(8, chunk=2))
-    assert other.population.chunk == other.each.population.chunk == 2
+def test_members_of_all_runs_are_counted_():
+    search = beside(SNES(8), 1.0, 2.0)
+    assert search.evaluations == 24

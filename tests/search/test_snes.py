@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from plastica.learner import flatten
-from plastica.search import SNES, Population
+from plastica.search import SNES
 from tests.search.points import Counted, Point, bowl, gone, height, origin
 
-SEARCH = SNES(Population(32), sigma=0.3)
+SEARCH = SNES(32, sigma=0.3)
 
 
 def test_it_climbs_down_a_bowl():
@@ -22,7 +22,7 @@ def test_it_climbs_down_a_bowl():
 
 def test_a_step_is_that_of_the_appendix(rng):
     """Algorithm 1 of 000, A.3, with (s^2 - 1), in float64."""
-    search = SNES(Population(6), rate_mean=0.7, rate_sigma=0.3)
+    search = SNES(6, rate_mean=0.7, rate_sigma=0.3)
     mu, log_sigma = rng.normal(size=4), rng.normal(size=4)
     s, losses = rng.normal(size=(6, 4)), rng.normal(size=6)
     with jax.enable_x64(True):
@@ -40,7 +40,7 @@ def test_100_generations_are_those_of_evosax():
     """Fed the same samples and losses, the means and deviations stay the same."""
     evosax = pytest.importorskip("evosax.algorithms")
     members, size = 16, 12
-    ours = SNES(Population(members), sigma=0.1, rate_mean=1.0, rate_sigma=0.1)
+    ours = SNES(members, sigma=0.1, rate_mean=1.0, rate_sigma=0.1)
     heights = jax.jit(jax.vmap(lambda at: bowl()(Point(at), (), None)[0]))
     updated = jax.jit(ours.updated)
     with jax.numpy_rank_promotion("allow"):
@@ -83,7 +83,7 @@ def test_if_all_diverge_the_search_has_failed_and_has_not_moved():
 
 
 def test_every_member_has_lives_of_its_own():
-    state, _ = gone(SNES(Population(5)), 3, bowl(kind=Counted))
+    state, _ = gone(SNES(5), 3, bowl(kind=Counted))
     np.testing.assert_array_equal(state.carries, [3] * 5)
 
 

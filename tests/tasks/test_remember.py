@@ -15,7 +15,7 @@ from plastica.network import Network
 from plastica.rules import PMLPHebb, VectorNeuron
 from plastica.rules.vector_neuron import Kinds
 from plastica.search import MetaGradient, optimiser
-from plastica.search.population import placed
+from plastica.search.engine import placed
 from plastica.tasks import FreshLives, RememberPast, Text
 from plastica.tasks.text import Place
 from tests.naive import vector_neuron as naive

@@ -7,7 +7,7 @@ import pytest
 
 from plastica.data import ALPHABETS, Corpus
 from plastica.errors import Refusal
-from plastica.lifetime import lifetime, total
+from plastica.lifetime import life, total
 from plastica.network import Network
 from plastica.rules import PMLPHebb
 from plastica.tasks import Text
@@ -83,7 +83,7 @@ def test_log_probabilities_stand_as_they_are():
 
 def test_weights_sum_to_one_in_any_life():
     rule = PMLPHebb.zeros(Network.layered(3, 2, 3))
-    losses = lifetime(rule, Text(ABCD, 3, length=3, readings=2), jax.random.key(0))
+    losses = life(rule, Text(ABCD, 3, length=3, readings=2), jax.random.key(0))
     assert np.sum(losses.weight) == pytest.approx(1)
     assert total(losses)[0] == pytest.approx(np.log(3))
 

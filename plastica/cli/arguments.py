@@ -1,0 +1,71 @@
+"""What a user typed: a command's options, and the knobs of an experiment."""
+
+import contextlib
+import inspect
+import io
+import re
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass, make_dataclass
+from typing import Annotated, Any
+
+import tyro
+
+from plastica.cli.source import Source
+from plastica.errors import Refusal
+from plastica.experiment import part
+
+
+def parse(
+    shape: Any, words: Sequence[str], prog: str, description: str | None = None
+) -> Any:
+    """What tyro makes of the words; an error of theirs as one line."""
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.cli(shape, args=list(words), prog=prog, description=description)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise Refusal(_one_line(captured.getvalue(), prog)) from None
+
+
+def knobs(
+    source: Source,
+    shape: Any,
+    words: Sequence[str],
+    prog: str,
+    defaults: Mapping[str, Any] | None = None,
+) -> tuple[Any, dict[str, Any]]:
+    """A command's options of `shape`, and an experiment's arguments, from one line.
+
+    An argument that is a part has its fields as options. `defaults` replace the
+    experiment's own.
+    """
+    function = inspect.unwrap(source.function)
+    hints = typing.get_type_hints(function, include_extras=True)
+    fields = []
+    for parameter in inspect.signature(function).parameters.values():
+        default = part(parameter, defaults or {})
+        kind = hints.get(parameter.name, type(default))
+        kind = type(default) if is_dataclass(default) else kind
+        fields.append((parameter.name, _flat(kind), default))
+    fields.append(("command", _flat(shape), shape()))
+    typed = make_dataclass("Typed", fields, frozen=True)
+    given = vars(parse(typed, words, prog, inspect.getdoc(function) or ""))
+    return given["command"], {k: v for k, v in given.items() if k != "command"}
+
+
+def _flat(kind: Any) -> Any:
+    """A type whose fields are options by their own names, whatever they are part of."""
+    return Annotated[kind, tyro.conf.OmitArgPrefixes]
+
+
+def _one_line(box: str, prog: str) -> str:
+    """The first paragraph of tyro's framed message, and its suggestion if any."""
+    lines = [line.strip("│|+ ") for line in box.splitlines()[1:]]
+    text = "\n".join(line if line.strip("─-╰╯") else "" for line in lines).strip()
+    paragraphs = [" ".join(p.split()) for p in re.split(r"\n\s*\n", text)]
+    hints = [p for p in paragraphs[1:] if p.startswith("Perhaps")]
+    said = " ".join([paragraphs[0].rstrip(".") + ".", *hints])
+    return f"{said} See {prog} --help."

@@ -1,0 +1,149 @@
+"""Where an experiment comes from, so that a run can call for it again.
+
+An experiment is a function. By itself only the package's own are called again; one in a
+user's file must be named again and have the checksum that was recorded, since nothing
+on disk may decide what is executed.
+"""
+
+import hashlib
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from plastica import experiments, figures
+from plastica.errors import Refusal, unknown
+from plastica.experiment import RETIRED, Experiment, knobs, refuse_unknown, stamped
+from plastica.run.sweep import Sweep
+
+
+@dataclass(frozen=True)
+class Source:
+    """A function, the name a user types, and its file's checksum if it is theirs."""
+
+    name: str
+    function: Callable[..., Any]
+    sha256: str | None = None
+
+    def complete(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments that are given, and the defaults of the rest."""
+        whole = knobs(self.function) | arguments
+        return {name: value for name, value in whole.items() if name not in RETIRED}
+
+    def call(self, arguments: dict[str, Any]) -> Any:
+        """The experiment or the sweep, which asks for knobs that there are."""
+        made = stamped(self.function, arguments, self.name, self.sha256)
+        if not isinstance(made, Experiment | Sweep):
+            raise Refusal(
+                f"{self.name} returns a {type(made).__name__}; an experiment is a "
+                "function that returns a plastica.Experiment"
+            )
+        for run in made.runs if isinstance(made, Sweep) else ():
+            refuse_unknown(find(run.experiment).function, run.arguments, run.experiment)
+        return made
+
+
+def find(name: str, wanted: str | None = None) -> Source:
+    """An experiment or figure of the package by name, or `FILE.py:FUNCTION`.
+
+    A file is executed only if it has the checksum `wanted`, where one is.
+    """
+    return _in_file(name, wanted) if ".py" in name else find_shipped(name)
+
+
+def find_shipped(name: str) -> Source:
+    """An experiment or figure of the package by name; no file is ever looked at."""
+    known = shipped()
+    short = {full.split(".")[1]: full for full in known}
+    full = short.get(name, name)
+    if full not in known:
+        said = unknown("there is no experiment", name, [*known, *short])
+        own = "a function of your own is named as FILE.py:FUNCTION"
+        raise Refusal(f"{said}; plastica list has all, and {own}")
+    return Source(full, known[full])
+
+
+def complete(name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """All arguments of an experiment of the package; None where it is another's."""
+    if name not in shipped():
+        return None
+    return find_shipped(name).complete(arguments)
+
+
+def again(recorded: dict | None, name: str | None) -> Experiment:
+    """The experiment that was recorded."""
+    if not recorded or not isinstance(recorded.get("arguments"), dict):
+        raise Refusal(
+            "this run was started from Python, with no function to call again; go on "
+            "from Python: plastica.resume(folder, experiment)"
+        )
+    theirs = recorded.get("sha256")
+    if theirs is None:
+        source = find_shipped(str(recorded.get("experiment")))
+        if name is not None and name != source.name:
+            raise Refusal(
+                f"this run is of {source.name}, not of {name}; leave --experiment out"
+            )
+    else:
+        if name is None:
+            raise Refusal(
+                f"this run is of a function in a file, {recorded.get('experiment')}; "
+                "name it again: --experiment FILE.py:FUNCTION"
+            )
+        source = find(name, theirs)
+        if source.sha256 is None:
+            raise Refusal(f"this run is of a function in a file, and {name} is in none")
+    return source.call(recorded["arguments"])
+
+
+def shipped() -> dict[str, Callable[..., Any]]:
+    """The package's experiments and figures: functions that return one, by name."""
+    found = {}
+    for package in (experiments, figures):
+        for module in pkgutil.iter_modules(package.__path__):
+            loaded = importlib.import_module(f"{package.__name__}.{module.name}")
+            found |= {
+                f"{module.name}.{name}": value
+                for name, value in vars(loaded).items()
+                if inspect.isfunction(value)
+                and value.__module__ == loaded.__name__
+                and not name.startswith("_")
+                and makes(value) in ("Experiment", "Sweep")
+            }
+    return found
+
+
+def makes(function: Callable[..., Any]) -> str:
+    """The name of what a function says that it returns: Experiment or Sweep."""
+    returned = inspect.signature(function).return_annotation
+    return returned if isinstance(returned, str) else getattr(returned, "__name__", "")
+
+
+def _in_file(name: str, wanted: str | None) -> Source:
+    path, _, function = name.partition(":")
+    file = Path(path)
+    if not file.is_file():
+        raise Refusal(f"there is no file {path}; name a function as FILE.py:FUNCTION")
+    try:
+        code = file.read_bytes()  # once: what is checked is what is executed
+    except OSError as error:
+        raise Refusal(f"cannot read {path}: {error.strerror}") from error
+    checksum = hashlib.sha256(code).hexdigest()
+    if wanted is not None and checksum != wanted:
+        raise Refusal(
+            f"{name} is not the file that this run was started with: its checksum "
+            "differs; bring back the file as it was, or start a new run"
+        )
+    module = ModuleType(f"{file.stem} ({path})")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module  # where dataclasses look for their types
+    exec(compile(code, str(file), "exec"), module.__dict__)
+    functions = {k: v for k, v in vars(module).items() if inspect.isfunction(v)}
+    if function not in functions:
+        raise unknown(f"{path} has no function", function, functions)
+    return Source(name, functions[function], checksum)

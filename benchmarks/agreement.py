@@ -7,13 +7,13 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import tyro
 
-from benchmarks.measure import show
+from benchmarks.measure import command, lives, require_kernel, show
 from plastica import machine, zoo
 from plastica.experiments.evolved_rules import memorise
 from plastica.learner import flatten
-from plastica.search import Population
+from plastica.search import Engine
+from plastica.search.engine import noise
 
 
 def main(
@@ -30,19 +30,18 @@ def main(
         keys: passages and births.
         out: file to which lines of JSON are appended.
     """
+    require_kernel()
     machine.set_up("cpu", devices=1)
     objective = memorise(length=100, hidden=40).objective
     theta, learner_of = flatten(zoo.load("memorise-100"))
     found = {}
-    for engine in ("native", "xla"):
-        population = Population(members, chunk=16, engine=engine)
-
-        @jax.jit
-        def lived(key, population=population):
-            thetas = theta + sigma * population.noise(key, theta.size)
-            return population.live(thetas, learner_of, objective, (), key)[0]
-
-        found[engine] = np.concatenate([lived(jax.random.key(k)) for k in range(keys)])
+    for kind in ("native", "xla"):
+        lived = lives(Engine(kind, chunk=16), learner_of)
+        losses = []
+        for own in map(jax.random.key, range(keys)):
+            thetas = theta + sigma * noise(own, members, theta.size)
+            losses.append(lived(thetas, objective, own))
+        found[kind] = np.concatenate(losses)
     native, xla = found["native"], found["xla"]
     difference = native - xla
     ranks = [np.argsort(np.argsort(losses)) for losses in (native, xla)]
@@ -58,4 +57,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command(main, members=4, keys=2)

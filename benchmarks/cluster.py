@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import tyro
 
-from benchmarks.measure import show
+from benchmarks.measure import command, lacks, show
+from plastica import machine
 
 WARM = 10  # generations before the clock starts: compilation, and the first evaluation
 
@@ -37,6 +37,8 @@ def main(
         repeats: runs of each kind, alternating; medians are shown.
         out: file to which lines of JSON are appended.
     """
+    if machine.affinity() < {0, 1}:
+        lacks("the first two cores of the machine")
     kinds = {"one": (1, members), "two": (2, members), "two, twice": (2, 2 * members)}
     rates = {name: [] for name in kinds}
     for _ in range(repeats):
@@ -81,4 +83,4 @@ def rate(processes: int, knobs: list[str]) -> float:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command(main, hidden=4, length=4, members=8, generations=24, repeats=1)

@@ -5,10 +5,8 @@ python -m benchmarks.forms --out results.jsonl
 
 from pathlib import Path
 
-import tyro
-
 from benchmarks.lifetime import engines, population_of
-from benchmarks.measure import MICRO, alternating, show
+from benchmarks.measure import MICRO, alternating, command, require_kernel, show
 from plastica import machine
 from plastica.rules.pmlp_hebb import Forms
 
@@ -24,6 +22,7 @@ FORMS = {
 
 
 def main(
+    forms: tuple[str, ...] = tuple(FORMS),
     hidden: int = 30,
     length: int = 100,
     members: int = 32,
@@ -33,16 +32,18 @@ def main(
     """Microseconds of wall time per tick and member, all cores.
 
     Args:
+        forms: which of them.
         hidden: neurons.
         length: of the passage, which is read twice.
         members: of the population.
         repeats: rounds of the measurement.
         out: file to which lines of JSON are appended.
     """
+    require_kernel()
     machine.set_up("cpu")
     rows = []
-    for name, forms in FORMS.items():
-        rule, objective = population_of(hidden, 27, length, forms)
+    for name in forms:
+        rule, objective = population_of(hidden, 27, length, FORMS[name])
         spent = alternating(engines(rule, objective, members)[0], repeats)
         micro = MICRO / (members * objective.ticks)
         plain, xla, native = (spent[engine] for engine in ("plain", "xla", "native"))
@@ -62,4 +63,5 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    one = ("PMLP, LSTM weights",)
+    command(main, forms=one, hidden=4, length=4, members=2, repeats=1)

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import equinox as eqx
 import jax
-import tyro
 
 from benchmarks.lifetime import population_of
-from benchmarks.measure import alternating, show
+from benchmarks.measure import alternating, command, lives, require_kernel, show
 from plastica import machine
 from plastica.learner import flatten
 from plastica.lifetime import birth
 from plastica.objective import Lifetime
 from plastica.rules import PMLPHebb
-from plastica.search.population import Population, measured
-from plastica.search.snes import SNES
+from plastica.run.chunks import measured
+from plastica.search import SNES, Engine
+from plastica.search.engine import noise
 
 MILLI = 1e3
 
@@ -40,6 +40,7 @@ def main(
         repeats: rounds of the measurement.
         out: file to which lines of JSON are appended.
     """
+    require_kernel()
     machine.set_up("cpu")
     rows = []
     for n in sizes:
@@ -52,17 +53,13 @@ def main(
 
 def row_of(rule: PMLPHebb, objective: Lifetime, members: int, repeats: int) -> dict:
     """One size: a generation on both engines, and the parts of the native one."""
-    key = jax.random.key(0)
-    theta, learner_of = flatten(rule)
-    native = Population(members, engine="native")
-    xla, _ = measured(
-        Population(members, engine="xla"), learner_of, theta, objective, key
-    )
+    key, search, native = jax.random.key(0), SNES(members), Engine("native")
+    xla, _ = measured(Engine("xla"), search, rule, objective, key)
     calls = {
-        "plain": plain(SNES(Population(members, engine="xla")), rule, objective),
-        "xla": generation(SNES(xla), rule, objective),
-        "native": generation(SNES(native), rule, objective),
-    } | parts(SNES(native), rule, objective)
+        "plain": plain(search, rule, objective),
+        "xla": generation(search, rule, objective, xla),
+        "native": generation(search, rule, objective, native),
+    } | parts(search, rule, objective, native)
     spent = alternating(calls, repeats)
     row = {"hidden": rule.network.sizes[1], "members": members}
     row |= {f"{name} ms": s.wall * MILLI for name, s in spent.items()}
@@ -72,11 +69,16 @@ def row_of(rule: PMLPHebb, objective: Lifetime, members: int, repeats: int) -> d
     return row
 
 
-def generation(search: SNES, rule: PMLPHebb, objective: Lifetime):
+def generation(search: SNES, rule: PMLPHebb, objective: Lifetime, engine: Engine):
     """A call that does one whole generation, always the same one."""
     key = jax.random.key(1)
     state = search.init(rule, objective, key)
-    return lambda: eqx.filter(search.generation(state, objective, key), eqx.is_array)
+
+    def whole():
+        lived = search.generation(state, objective, key, engine)
+        return eqx.filter(lived, eqx.is_array)
+
+    return whole
 
 
 def plain(search: SNES, rule: PMLPHebb, objective: Lifetime):
@@ -96,26 +98,22 @@ def plain(search: SNES, rule: PMLPHebb, objective: Lifetime):
     return lambda: whole(mu, log_sigma, objective, key)
 
 
-def parts(search: SNES, rule: PMLPHebb, objective: Lifetime) -> dict:
+def parts(search: SNES, rule: PMLPHebb, objective: Lifetime, engine: Engine) -> dict:
     """What a generation is made of, each call compiled alone."""
     key = jax.random.key(1)
     mu, learner_of = flatten(rule)
-    noise = eqx.filter_jit(lambda key: search.population.noise(key, mu.size))
-    s = noise(key)
+    noised = eqx.filter_jit(lambda key: noise(key, search.members, mu.size))
+    s, lived = noised(key), lives(engine, learner_of)
 
     @eqx.filter_jit
     def drawn(objective, key):
-        return birth(rule, objective.tasks[0], key)
-
-    @eqx.filter_jit
-    def lived(thetas, objective, key):
-        return search.population.live(thetas, learner_of, objective, (), key)[0]
+        return birth(rule, objective.entries[0].task, key)
 
     losses = lived(mu + search.sigma * s, objective, key)
     log_sigma = jax.numpy.zeros_like(mu)
     updated = eqx.filter_jit(search.updated)
     return {
-        "noise": lambda: noise(key),
+        "noise": lambda: noised(key),
         "births": lambda: drawn(objective, key),
         "lives": lambda: lived(mu + search.sigma * s, objective, key),
         "update": lambda: updated(mu, log_sigma, s, losses),
@@ -123,4 +121,4 @@ def parts(search: SNES, rule: PMLPHebb, objective: Lifetime) -> dict:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command(main, sizes=(4,), length=4, members=2, repeats=1)

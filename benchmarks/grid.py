@@ -8,10 +8,9 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import tyro
 from jax import lax
 
-from benchmarks.measure import alternating, peak, show
+from benchmarks.measure import alternating, command, peak, require_kernel, show
 from plastica import machine
 from plastica.learner import Feedback
 from plastica.network import Network
@@ -37,6 +36,7 @@ def main(
         gradient: also the meta-gradient.
         out: file to which lines of JSON are appended.
     """
+    require_kernel()  # for its probe of the processor
     machine.set_up("cpu")
     rule = VSML.random(jax.random.key(0), Network.chain(INPUTS, CLASSES))
     alone = jax.jit(lambda rule, xs: _loss(rule, xs))
@@ -96,4 +96,4 @@ def _tanh_per_second() -> float:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command(main, samples=2, lives=2, repeats=1)

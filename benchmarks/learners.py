@@ -5,19 +5,26 @@ python -m benchmarks.learners --sizes 20 100 300 --out results.jsonl
 
 from pathlib import Path
 
-import equinox as eqx
 import jax
-import tyro
 
 from benchmarks.lifetime import population_of
-from benchmarks.measure import MICRO, alternating, peak, show
+from benchmarks.measure import (
+    MICRO,
+    alternating,
+    command,
+    lives,
+    peak,
+    require_kernel,
+    show,
+)
 from plastica import machine
 from plastica.baselines import Recurrent
 from plastica.learner import flatten
 from plastica.network import Network
 from plastica.rules import PMLPHebb
 from plastica.rules.pmlp_hebb import Forms
-from plastica.search.population import Population, measured
+from plastica.run.chunks import measured
+from plastica.search import SNES, Engine
 
 
 def main(
@@ -36,6 +43,7 @@ def main(
         repeats: rounds of the measurement.
         out: file to which lines of JSON are appended.
     """
+    require_kernel()  # for its probe of the processor
     machine.set_up("cpu")
     rows = []
     for n in sizes:
@@ -61,14 +69,8 @@ def row_of(name, n, learner, objective, members, repeats) -> dict:
     """One learner of one size."""
     key = jax.random.key(0)
     theta, learner_of = flatten(learner)
-    population, _ = measured(
-        Population(members, engine="xla"), learner_of, theta, objective, key
-    )
-
-    @eqx.filter_jit
-    def lived(thetas, objective, key):
-        return population.live(thetas, learner_of, objective, (), key)[0]
-
+    engine, _ = measured(Engine("xla"), SNES(members), learner, objective, key)
+    lived = lives(engine, learner_of)
     thetas = theta + 0.05 * jax.random.normal(key, (members, theta.size))
     compiled = {name: lambda: lived(thetas, objective, key)}
     spent = alternating(compiled, repeats)[name]
@@ -78,7 +80,7 @@ def row_of(name, n, learner, objective, members, repeats) -> dict:
         "learner": name,
         "hidden": n,
         "theta": theta.size,
-        "chunk": population.chunk,
+        "chunk": engine.chunk,
         "us": spent.wall / ticks * MICRO,
         "kflop": flops / 1e3,
         "of peak": flops * ticks / spent.cpu / peak(),
@@ -94,4 +96,4 @@ def _flops(learner, objective, key) -> float:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command(main, sizes=(4,), length=4, members=2, repeats=1)

@@ -9,16 +9,25 @@ from pathlib import Path
 import equinox as eqx
 import jax
 import numpy as np
-import tyro
 
-from benchmarks.measure import MICRO, alternating, bandwidth, peak, show
+from benchmarks.measure import (
+    MICRO,
+    alternating,
+    bandwidth,
+    command,
+    lives,
+    peak,
+    require_kernel,
+    show,
+)
 from plastica import kernels, machine
 from plastica.learner import flatten
 from plastica.network import Network
 from plastica.objective import Lifetime
 from plastica.rules import PMLPHebb
 from plastica.rules.pmlp_hebb import Forms
-from plastica.search.population import Population, measured
+from plastica.run.chunks import measured
+from plastica.search import SNES, Engine
 from plastica.tasks.text import Text
 
 FLOAT = 4  # bytes
@@ -36,7 +45,7 @@ def main(
 ) -> None:
     """Microseconds per tick and member, all cores, and how far from the limits.
 
-    "plain" is the definition, one vmap of `lifetime`; "xla" is the same in chunks of a
+    "plain" is the definition, one vmap of `life`; "xla" is the same in chunks of a
     measured size on one device a core; "native" is the kernel, "one thread" too.
 
     Args:
@@ -47,6 +56,7 @@ def main(
         repeats: rounds of the measurement.
         out: file to which lines of JSON are appended.
     """
+    require_kernel()
     machine.set_up("cpu")
     rows = [
         row_of(n, symbols, length, members if n < 1000 else members // 4, repeats)
@@ -66,17 +76,8 @@ def engines(
     theta, learner_of = flatten(rule)
     key = jax.random.key(0)
     thetas = 0.05 * jax.random.normal(key, (members, theta.size))
-    native = Population(members, engine="native")
-    xla, _ = measured(
-        Population(members, engine="xla"), learner_of, theta, objective, key
-    )
-
-    def lives(population):
-        def lived(thetas, objective, key):
-            return population.live(thetas, learner_of, objective, (), key)[0]
-
-        compiled = eqx.filter_jit(lived)
-        return lambda: compiled(thetas, objective, key)
+    engine, _ = measured(Engine("xla"), SNES(members), rule, objective, key)
+    xla, native = lives(engine, learner_of), lives(Engine("native"), learner_of)
 
     @eqx.filter_jit
     def alone(thetas, objective, key):
@@ -89,11 +90,11 @@ def engines(
 
     calls = {
         "plain": lambda: plain(thetas, objective, key),
-        "xla": lives(xla),
-        "native": lives(native),
+        "xla": lambda: xla(thetas, objective, key),
+        "native": lambda: native(thetas, objective, key),
         "one": lambda: alone(thetas, objective, key),
     }
-    return calls, xla.chunk
+    return calls, engine.chunk
 
 
 def row_of(n: int, symbols: int, length: int, members: int, repeats: int) -> dict:
@@ -155,4 +156,4 @@ def machine_row() -> dict:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command(main, sizes=(4,), length=4, members=4, repeats=1)

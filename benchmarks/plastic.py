@@ -3,24 +3,27 @@
 python -m benchmarks.plastic --out results.jsonl
 """
 
-from functools import partial
 from pathlib import Path
 
 import equinox as eqx
 import jax
-import tyro
 
-from benchmarks.measure import alternating, show
+from benchmarks.measure import ELSEWHERE, alternating, command, lives, show
 from plastica import machine
 from plastica.experiments import plastic_rnn
+from plastica.figures.plastic_rnn import LARGE
 from plastica.learner import flatten
-from plastica.search.population import Population, measured
+from plastica.run.chunks import measured
+from plastica.search import Engine
+from plastica.search.engine import noise
 
-PROGRAM = {"sines": 12_700, "robot": 8_300}  # ticks a second of the authors', one core
+PROGRAM = {"sines": 12_700, "robot": 8_300}  # ticks a second of a core, from ELSEWHERE
 
 
 def main(
     methods: tuple[str, ...] = ("eprnn", "rnn"),
+    units: int = LARGE["units"],
+    population: int = LARGE["population"],
     repeats: int = 5,
     out: Path | None = None,
 ) -> None:
@@ -28,18 +31,17 @@ def main(
 
     Args:
         methods: learners by their names in the experiments.
+        units: neurons of every layer.
+        population: members of a generation.
         repeats: rounds of the measurement.
         out: file to which lines of JSON are appended.
     """
     machine.set_up("cpu")
-    large = {name: value for name, (value,) in plastic_rnn.LARGE.items()}
-    worlds = {
-        "sines": partial(plastic_rnn.foretell, **large, lives=16),
-        "robot": partial(plastic_rnn.drive, **large, lives=4),
-    }
+    large = LARGE | {"units": units, "population": population}
+    worlds = {"sines": (plastic_rnn.foretell, 16), "robot": (plastic_rnn.drive, 4)}
     rows = [
-        row_of(world, method, make(method=method), repeats)
-        for world, make in worlds.items()
+        row_of(world, method, make(method=method, lives=many, **large), repeats)
+        for world, (make, many) in worlds.items()
         for method in methods
     ]
     show("a generation of plastic networks", rows, out)
@@ -50,34 +52,30 @@ def row_of(world: str, method: str, experiment, repeats: int) -> dict:
     key, search = jax.random.key(0), experiment.search
     learner, objective = experiment.learner, experiment.objective
     mu, learner_of = flatten(learner)
-    population, _ = measured(search.population, learner_of, mu, objective, key)
-    search = eqx.tree_at(lambda s: s.population, search, population)
+    engine, _ = measured(Engine(), search, learner, objective, key)
     state = search.init(learner, objective, key)
-    pairs = Population(search.members // 2)
-    noise = eqx.filter_jit(lambda key: pairs.noise(key, mu.size))
+    members, lived = search.members, lives(engine, learner_of)
+    halves = eqx.filter_jit(lambda key: noise(key, members // 2, mu.size))
 
-    @eqx.filter_jit
-    def lived(thetas, objective, key):
-        return population.live(thetas, learner_of, objective, (), key)[0]
+    def generation():
+        whole = search.generation(state, objective, key, engine)
+        return eqx.filter(whole, eqx.is_array)
 
-    thetas = mu + 0.01 * population.noise(key, mu.size)
-    spent = alternating(
-        {
-            "generation": lambda: eqx.filter(
-                search.generation(state, objective, key), eqx.is_array
-            ),
-            "lives": lambda: lived(thetas, objective, key),
-            "noise": lambda: noise(key),
-        },
-        repeats,
-    )
-    ticks = search.members * objective.ticks
-    row = {"world": world, "method": method, "chunk": population.chunk}
+    thetas = mu + 0.01 * noise(key, members, mu.size)
+    calls = {
+        "generation": generation,
+        "lives": lambda: lived(thetas, objective, key),
+        "noise": lambda: halves(key),
+    }
+    spent = alternating(calls, repeats)
+    ticks = members * objective.ticks
+    row = {"world": world, "method": method, "chunk": engine.chunk}
     row |= {f"{name} ms": s.wall * 1e3 for name, s in spent.items()}
     row["ticks/s core"] = ticks / spent["generation"].cpu
     row["lives only"] = ticks / spent["lives"].cpu
-    return row | {"times the program": row["ticks/s core"] / PROGRAM[world]}
+    row["times the program"] = row["ticks/s core"] / PROGRAM[world]
+    return row | {"program": f"{PROGRAM[world]:,} ticks/s: {ELSEWHERE}"}
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command(main, methods=("eprnn",), units=4, population=2, repeats=1)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import equinox as eqx
 import jax
-import tyro
 
-from benchmarks.measure import MICRO, alternating, show
+from benchmarks.measure import MICRO, alternating, command, show
 from plastica import machine
 from plastica.data import load
 from plastica.experiments.learning_to_remember import Past
@@ -51,7 +50,7 @@ def row_of(n: int, kinds: Kinds, updates: int) -> dict:
     """One rule of one size. Life ticks a second count the window, not the replay."""
     key, network = jax.random.key(0), Network.full(27, n)
     rule = VectorNeuron.random(key, network, kinds)
-    objective = Past.of(load("python-docs"), delay=10).objective
+    [objective] = Past(delay=10).worlds(load("python-docs")).training
     search = MetaGradient(optimiser=optimiser("adam", 1e-3, 1.0), updates=updates)
     start = search.init(rule, objective, key)
     ticks = updates * objective.ticks
@@ -92,4 +91,4 @@ def row_of(n: int, kinds: Kinds, updates: int) -> dict:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command(main, hidden=(2,), states=(2,), synapses=("GATED",), updates=2)

@@ -8,13 +8,12 @@ from pathlib import Path
 import equinox as eqx
 import jax
 import numpy as np
-import tyro
 
 from benchmarks.lifetime import population_of
-from benchmarks.measure import alternating, show
+from benchmarks.measure import alternating, command, lives, require_kernel, show
 from plastica import kernels, machine
 from plastica.learner import flatten
-from plastica.search.population import Population
+from plastica.search import Engine
 
 MEMBERS, TICKS, HIDDEN, THREADS = 64, 200, 40, None  # where the others stand
 GRID = {
@@ -27,6 +26,7 @@ GRID = {
 
 def main(
     engines: tuple[str, ...] = ("native", "xla"),
+    points: int | None = None,
     repeats: int = 3,
     out: Path | None = None,
 ) -> None:
@@ -36,16 +36,19 @@ def main(
 
     Args:
         engines: which ones to measure; XLA takes a few minutes.
+        points: of each axis, from its smallest value on; all of them by default.
         repeats: rounds of the measurement.
         out: file to which lines of JSON are appended.
     """
+    if "native" in engines:
+        require_kernel()
     machine.set_up("cpu", devices=1)
     rows = []
     for axis, values in GRID.items():
         calls = {
             (engine, value): call(engine, **{axis: value})
             for engine in engines
-            for value in values
+            for value in values[:points]
             if axis != "threads" or engine == "native"
         }
         spent = alternating(calls, repeats)
@@ -80,14 +83,13 @@ def call(engine, members=MEMBERS, ticks=TICKS, hidden=HIDDEN, threads=THREADS):
     thetas = 0.05 * jax.random.normal(key, (members, theta.size))
 
     @eqx.filter_jit
-    def lived(thetas, objective, key):
-        if engine == "native":
-            return kernels.losses(thetas, learner_of, objective, key, threads)
-        population = Population(members, chunk=16, engine="xla")
-        return population.live(thetas, learner_of, objective, (), key)[0]
+    def native(thetas, objective, key):
+        return kernels.losses(thetas, learner_of, objective, key, threads)
 
+    xla = lives(Engine("xla", chunk=16), learner_of)
+    lived = native if engine == "native" else xla
     return lambda: lived(thetas, objective, key)
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command(main, engines=("native",), points=2, repeats=1)

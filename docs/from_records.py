@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from plastica.exhibit import Panel, Score, Table
+from plastica.cli.source import find
 from plastica.figures.drawing import at_the_end, by_column
-from plastica.plots import lines
-from plastica.source import find
-from plastica.sweep import Record, read_lines, read_records
+from plastica.run.record import Record, read_lines, read_records
+from plastica.shown import Panel, Score, Table
+from plastica.shown.plots import lines
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
@@ -126,9 +126,9 @@ def figure5_tried() -> str:
         cells = dict(zip(told.columns, dict(told.rows)["this rule"], strict=True))
         chosen = np.array([min(loss for _, loss in r["curve"]) for r in records])
         rows[name] = {"validation": Score.of(chosen)} | cells
-    heads = tuple(name for name in rows["tanh, seeds 0 to 2"] if name != "mean")
-    table = ((who, tuple(cells[head] for head in heads)) for who, cells in rows.items())
-    return Table("share wrong after 100 lessons", heads, tuple(table)).markdown()
+    heads = [name for name in rows["tanh, seeds 0 to 2"] if name != "mean"]
+    rows = {who: {head: cells[head] for head in heads} for who, cells in rows.items()}
+    return Table.of("share wrong after 100 lessons", rows).markdown()
 
 
 def pictures() -> dict[str, str]:

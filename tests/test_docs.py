@@ -1,10 +1,13 @@
 """The documents hold: their code runs, their numbers are the records', files exist."""
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+
+from .structure import PACKAGE, imports
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -58,20 +61,36 @@ def test_links_lead_to_files_that_are_there(document):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
-TREE = (ROOT / "docs" / "architecture.md").read_text().split("```")[1]
-ORDER = re.findall(r"^  (\w+)(?:\.py|/)", TREE, re.M)
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+TREE = re.search(r"^```\n(plastica/\n.*?)^```", ARCHITECTURE, re.S | re.M)[1]
+ORDER = re.findall(r"^  (\w+)(?:\.py|/) ", TREE, re.M)
+OUTSIDE = {"__init__", "__main__"}  # what nobody imports, and may import all
 
 
 def test_the_architecture_names_every_file_of_the_package():
-    there = {path.name.removesuffix(".py") for path in (ROOT / "plastica").iterdir()}
-    unnamed = {"__init__", "__main__", "__pycache__"}
-    assert set(ORDER) == there - unnamed
+    there = {path.stem for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+    assert set(ORDER) == there - OUTSIDE and len(ORDER) == len(set(ORDER))
 
 
 def test_imports_point_up_the_list_of_the_architecture():
+    """Those inside functions too."""
+    files = sorted(PACKAGE.rglob("*.py"))
+    edges = imports(PACKAGE, {path: ast.parse(path.read_text()) for path in files})
     place = {name: i for i, name in enumerate(ORDER)}
-    for path in (ROOT / "plastica").rglob("*.py"):
-        top = path.relative_to(ROOT / "plastica").parts[0].removesuffix(".py")
-        for used in re.findall(r"^from plastica\.(\w+)", path.read_text(), re.M):
-            if top in place and used in place:
-                assert place[used] <= place[top], f"{path.name} imports {used}"
+    for module, used in edges.items():
+        top, *others = (
+            name.partition(".")[2].partition(".")[0] for name in (module, *used)
+        )
+        for other in set(others):
+            if top in place:
+                assert place[other] <= place[top], f"{module} imports {other}"
+            else:
+                assert (top, other) == ("__main__", "cli")
+
+
+def test_the_guard_of_imports_counts_those_inside_functions():
+    path = PACKAGE / "search" / "engine.py"
+    tree = ast.parse("def later():\n    from plastica.run import training")
+    assert imports(PACKAGE, {path: tree, PACKAGE / "run/training.py": ast.parse("")})[
+        "plastica.search.engine"
+    ] == {"plastica.run.training"}

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -237,7 +238,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(here, words, said):
             lambda rule: _rewritten(rule, format="x"),
             "is not a rule: it says format 'x'",
         ),
-        (lambda rule: _rewritten(rule, made={}), "does not say which experiment"),
+        (lambda rule: _rewritten(rule, made={}), "no function to call again"),
         (lambda rule: _rewritten(rule, learner=[]), "describes no learner, but tuple"),
     ],
     ids=[
@@ -398,21 +399,75 @@ def idea(here):
 
 
 def test_a_function_in_a_file_of_ones_own_is_trained_and_resumed(here, idea):
-    words = ["my_idea.py:main", "--scale", "0.2", "--no-report", "--out", "run"]
-    done("train", *words)
-    config = json.loads((here / "run" / "config.json").read_text())
+    words = ["my_idea.py:main", "--scale", "0.2", "--no-report", "--out", "a run"]
+    said = done("train", *words)
+    config = json.loads((here / "a run" / "config.json").read_text())
     assert config["source"]["arguments"] == {"length": 8, "scale": 0.2}
     assert len(config["source"]["sha256"]) == 64
-    line = refused("resume", "run", "--generations", "+2")
+    line = refused("resume", "a run", "--generations", "+2")
     assert "name it again: --experiment FILE.py:FUNCTION" in line
-    assert "which experiment of this package" in refused("eval", "run")
-    more = ["--generations", "+2", "--experiment", "my_idea.py:main", "--no-report"]
-    done("resume", "run", *more)
-    assert rows("run")[-1]["generation"] == 6
-    with (here / "my_idea.py").open("a") as file:
-        file.write("open('executed', 'w')\n")
-    assert "its checksum differs" in refused("resume", "run", *more)
+    assert "name it again" in refused("eval", "a run")
+    typed = [line.split("plastica ")[1] for line in said.splitlines() if "next" in line]
+    assert typed == ["eval 'a run' --experiment my_idea.py:main --help"]
+    assert "--scale" in done(*shlex.split(typed[0]))
+    again = shlex.split(typed[0])[:-1]
+    assert "a run" in done(*again, "--length", "4", "--beside", "a run")
+    more = ["a run", "--generations", "+2", "--experiment", "my_idea.py:main"]
+    done("resume", *more)
+    assert rows("a run")[-1]["generation"] == 6
+    done("report", "a run", "--experiment", "my_idea.py:main")
+    done("compare", "a run")
+
+
+def test_what_is_no_code_may_change_in_a_file_and_code_may_not(here, idea):
+    done("train", "my_idea.py:main", "--no-report", "--out", "run")
+    file, more = here / "my_idea.py", ["resume", "run", "--generations", "+1"]
+    more += ["--no-report", "--experiment", "my_idea.py:main"]
+    text = file.read_text().replace("My idea.", "Another word.")
+    file.write_text(f"# a comment\n{text.replace('8, scale', '8,  scale')}")
+    done(*more)
+    file.write_text(text + "open('executed', 'w').close()\n")
+    line = refused(*more)
+    assert re.search("checksum is [0-9a-f]{12}, and that was [0-9a-f]{12}", line)
     assert not (here / "executed").exists()
+    done(*more, "--changed")
+    assert (here / "executed").exists()
+
+
+def test_what_a_file_imports_from_its_folder_is_its_code_too(here, idea):
+    file = here / "my_idea.py"
+    file.write_text("import helper\n" + file.read_text().replace("0.5", "helper.HALF"))
+    (here / "helper.py").write_text("from deeper import HALF\n")
+    (here / "deeper.py").write_text("HALF = 0.5  # a half\n")
+    done("train", "my_idea.py:main", "--no-report", "--out", "run")
+    more = ["resume", "run", "--generations", "+1", "--experiment", "my_idea.py:main"]
+    (here / "deeper.py").write_text("HALF = 0.5\n")
+    done(*more, "--no-report")
+    (here / "deeper.py").write_text("HALF = 0.25\n")
+    assert "bring back the file as it was" in refused(*more)
+
+
+def test_devices_are_set_up_before_a_file_that_computes_is_executed(here, idea):
+    file = here / "my_idea.py"
+    file.write_text(file.read_text().replace("jnp.zeros(27)", "ZEROS"))
+    with file.open("a") as code:
+        code.write("\nZEROS = jnp.zeros(27)\n")
+    words = ["my_idea.py:main", "--devices", "3", "--dry-run"]
+    with python("-m", "plastica", "train", *words, cwd=here) as process:
+        said, error = process.communicate()
+    assert process.returncode == 0 and "devices    3 x" in said, error
+
+
+def test_what_computes_nothing_starts_no_backend_of_jax(here):
+    code = "import plastica as pl; [getattr(pl, name) for name in dir(pl)]"
+    for words in (["-c", code], ["-m", "plastica", "list"], ["-m", "plastica", "-h"]):
+        done = subprocess.run(
+            [sys.executable, *words],
+            env=os.environ | {"JAX_PLATFORMS": "nowhere"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def test_a_learner_in_a_task_that_cannot_teach_it_is_refused(idea, here):

@@ -20,14 +20,13 @@ def parse(
     shape: Any, words: Sequence[str], prog: str, description: str | None = None
 ) -> Any:
     """What tyro makes of the words; an error of theirs as one line."""
-    captured = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(captured):
-            return tyro.cli(shape, args=list(words), prog=prog, description=description)
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        raise Refusal(_one_line(captured.getvalue(), prog)) from None
+    return _told(shape, words, prog, description=description)
+
+
+def ahead(shape: Any, words: Sequence[str], prog: str) -> Any:
+    """A command's own options, before it is known which knobs there are beside them."""
+    own = [word for word in words if word not in ("-h", "--help")]
+    return _told(shape, own, prog, return_unknown_args=True)[0]
 
 
 def knobs(
@@ -69,3 +68,14 @@ def _one_line(box: str, prog: str) -> str:
     hints = [p for p in paragraphs[1:] if p.startswith("Perhaps")]
     said = " ".join([paragraphs[0].rstrip(".") + ".", *hints])
     return f"{said} See {prog} --help."
+
+
+def _told(shape: Any, words: Sequence[str], prog: str, **how: Any) -> Any:
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.cli(shape, args=list(words), prog=prog, **how)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise Refusal(_one_line(captured.getvalue(), prog)) from None

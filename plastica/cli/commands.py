@@ -1,6 +1,7 @@
 """What each command does."""
 
 import inspect
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,13 +14,21 @@ from rich.table import Table as Grid
 
 from plastica import cluster, zoo
 from plastica.cli import options
-from plastica.cli.arguments import knobs, parse
+from plastica.cli.arguments import ahead, knobs, parse
 from plastica.cli.dry_run import describe
 from plastica.cli.progress import Progress
-from plastica.cli.source import again, complete, find, find_shipped, makes, shipped
+from plastica.cli.source import (
+    again,
+    complete,
+    find,
+    found_again,
+    in_file,
+    makes,
+    shipped,
+)
 from plastica.errors import Diverged, Interrupted, Refusal
-from plastica.experiment import flat
-from plastica.learner import AbstractRule
+from plastica.experiment import Experiment, flat
+from plastica.learner import AbstractLearner, AbstractRule
 from plastica.run import report as page
 from plastica.run import training
 from plastica.run.compare import compared, figure_page
@@ -38,18 +47,22 @@ DEFAULT = "evolved_rules.memorise"
 def train(words: list[str]) -> None:
     """Searches a rule, then shows it beside its yardsticks."""
     named = bool(words) and not words[0].startswith("-")
-    source = find(words[0] if named else DEFAULT)
+    name, rest = words[0] if named else DEFAULT, words[named:]
+    prog = f"plastica train {name}"
+    if in_file(name):  # which may compute as it is executed
+        ahead(options.Train, rest, prog).set_up()
+    source = find(name)
     if makes(source.function) == "Sweep":
         raise Refusal(f"{source.name} is many runs: plastica reproduce {source.name}")
-    prog, rest = f"plastica train {source.name}", words[named:]
     chosen, arguments = knobs(source, options.Train, rest, prog)
     engine = Engine(chosen.engine, chosen.members_per_device)
-    chosen.set_up()
+    if not source.sha256:
+        chosen.set_up()
     experiment, start = source.call(arguments), None
     if chosen.init_from:
         start = load(chosen.init_from, like=experiment.learner)
         experiment = replace(experiment, learner=start)
-    beside = {str(path): load(path) for path in chosen.beside}
+    beside = {str(path): _loaded(path, experiment) for path in chosen.beside}
     if chosen.dry_run:
         return describe(experiment, engine)
     return _to_the_end(
@@ -67,7 +80,7 @@ def resume(words: list[str]) -> None:
         sharing = config.get("processes", 1) if chosen.joins else 1
         chosen = replace(chosen, devices=len(config["devices"]) // sharing)
     replace(chosen, x64=config.get("x64", False)).set_up()
-    experiment = again(config["source"], chosen.experiment)
+    experiment = again(config["source"], chosen.experiment, chosen.changed)
     total = _total(chosen.generations, config["generations"])
     _to_the_end(
         lambda display: training.resume(
@@ -81,22 +94,18 @@ def eval_(words: list[str]) -> None:
     if not words or words[0].startswith("-"):
         words = ["--help", *words] if words else ["--help"]
         return parse(options.Evaluate, words, "plastica eval RUN_OR_RULE")
-    path = Path(words[0])
-    told = read_rule(path)[1].get("made", {})
-    made = told.get("source")
-    if not made or made.get("sha256"):  # nothing on disk decides what is executed
-        raise Refusal(
-            f"{path} does not say which experiment of this package it is from; "
-            "evaluate it from Python: plastica.evaluate(learner, task, lives, key)"
-        )
-    source, usual = find_shipped(made["experiment"]), made["arguments"]
-    usual = usual | told.get("anywhere", {})
-    chosen, arguments = knobs(
-        source, options.Evaluate, words[1:], "plastica eval RULE", usual
-    )
-    chosen.set_up()
+    path, prog = Path(words[0]), "plastica eval RULE"
+    made = read_rule(path)[1].get("made", {})
+    early = ahead(options.Evaluate, words[1:], prog)
+    if in_file(early.experiment):
+        early.set_up()
+    source = found_again(made.get("source"), early.experiment, early.changed)
+    usual = made["source"]["arguments"] | made.get("anywhere", {})
+    chosen, arguments = knobs(source, options.Evaluate, words[1:], prog, usual)
+    if not source.sha256:
+        chosen.set_up()
     experiment = source.call(arguments)
-    learners = {str(p): load(p) for p in (path, *chosen.beside)}
+    learners = {str(p): _loaded(p, experiment) for p in (path, *chosen.beside)}
     if not isinstance(learners[str(path)], AbstractRule):
         load(path, like=experiment.learner)  # refused if it is of another size
     key = jax.random.key(chosen.worlds)
@@ -110,7 +119,7 @@ def report(words: list[str]) -> None:
     config = folder.config()
     replace(chosen, x64=config.get("x64", False)).set_up()
     if not folder.scores.is_file() or "extras" not in read_json(folder.scores):
-        experiment = again(config["source"], chosen.experiment)
+        experiment = again(config["source"], chosen.experiment, chosen.changed)
         Run(experiment, chosen.run).show()
     print(page.write(folder))
 
@@ -195,7 +204,8 @@ def _to_the_end(carry_out: Callable) -> None:
     try:
         run = carry_out(Progress() if cluster.leads() else None)
     except Interrupted as stop:
-        print(f"stopped after a whole generation; go on: plastica resume {stop.path}")
+        words = _words(RunFolder(stop.path))
+        print(f"stopped after a whole generation; go on: plastica resume {words}")
         raise
     except Diverged as stop:
         _found(RunFolder(stop.path))
@@ -210,8 +220,24 @@ def _found(folder: RunFolder) -> None:
     if folder.report.is_file():
         print(f"\nreport     {folder.report}")
     print(f"rule       {folder.rule}.npz")
-    print(f"next       plastica eval {folder.path} --help")
-    print(f"           plastica resume {folder.path} --generations +1000")
+    print(f"next       plastica eval {_words(folder)} --help")
+    print(f"           plastica resume {_words(folder)} --generations +1000")
+
+
+def _words(folder: RunFolder) -> str:
+    """How a run is named to a command, to be pasted as it stands."""
+    source = folder.config()["source"] or {}
+    own = ["--experiment", source["experiment"]] if source.get("sha256") else []
+    return shlex.join([str(folder.path), *own])
+
+
+def _loaded(path: Path, experiment: Experiment) -> AbstractLearner:
+    """A rule; one of a class of the user's own is loaded into the experiment's."""
+    like, described = experiment.learner, read_rule(path)[1].get("learner")
+    shipped = type(like).__module__.startswith("plastica.")
+    named = isinstance(described, dict) and described.get("class")
+    own = not shipped and named == type(like).__name__
+    return load(path, like if own else None)
 
 
 def _total(asked: str | None, now: int) -> int | None:

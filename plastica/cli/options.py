@@ -53,6 +53,16 @@ class Distributed(Machine):
 
 
 @dataclass(frozen=True)
+class Again:
+    """Who made it, where that is a function in a file of your own."""
+
+    experiment: str | None = None
+    """FILE.py:FUNCTION, if it is of a file of your own"""
+    changed: bool = False
+    """take that file as it is now, although its code has changed"""
+
+
+@dataclass(frozen=True)
 class Train(Distributed):
     """Options of a run."""
 
@@ -73,21 +83,19 @@ class Train(Distributed):
 
 
 @dataclass(frozen=True)
-class Resume(Distributed):
+class Resume(Distributed, Again):
     """Go on with a run, to exactly what it would have come to."""
 
     run: Positional[Path] = Path()
     """the run's folder"""
     generations: str | None = None
     """a new total, or +MORE to go on past the end"""
-    experiment: str | None = None
-    """FILE.py:FUNCTION, if the run is of a file of your own"""
     report: bool = True
     """write report.html at the end"""
 
 
 @dataclass(frozen=True)
-class Evaluate(Machine):
+class Evaluate(Machine, Again):
     """What else to know; all knobs of the rule's experiment are knobs here too."""
 
     beside: tuple[Path, ...] = ()
@@ -97,13 +105,11 @@ class Evaluate(Machine):
 
 
 @dataclass(frozen=True)
-class Report(Machine):
+class Report(Machine, Again):
     """Write a run's report.html anew."""
 
     run: Positional[Path] = Path()
     """the run's folder"""
-    experiment: str | None = None
-    """FILE.py:FUNCTION, to show an unfinished run of a file of your own"""
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,15 @@ user's file must be named again and have the checksum that was recorded, since n
 on disk may decide what is executed.
 """
 
-import hashlib
 import importlib
 import inspect
 import pkgutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from plastica import experiments, figures
+from plastica.cli.files import function_in
 from plastica.errors import Refusal, unknown
 from plastica.experiment import RETIRED, Experiment, knobs, refuse_unknown, stamped
 from plastica.run.sweep import Sweep
@@ -48,12 +45,20 @@ class Source:
         return made
 
 
-def find(name: str, wanted: str | None = None) -> Source:
+def find(name: str, wanted: str | None = None, changed: bool = False) -> Source:
     """An experiment or figure of the package by name, or `FILE.py:FUNCTION`.
 
-    A file is executed only if it has the checksum `wanted`, where one is.
+    A file is executed only if its code has the checksum `wanted`, where there is one,
+    or if it may have `changed`.
     """
-    return _in_file(name, wanted) if ".py" in name else find_shipped(name)
+    if not in_file(name):
+        return find_shipped(name)
+    return Source(name, *function_in(name, wanted, changed))
+
+
+def in_file(name: str | None) -> bool:
+    """Whether a name is of a function in a file."""
+    return name is not None and ".py" in name
 
 
 def find_shipped(name: str) -> Source:
@@ -75,12 +80,24 @@ def complete(name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     return find_shipped(name).complete(arguments)
 
 
-def again(recorded: dict | None, name: str | None) -> Experiment:
+def again(recorded: dict | None, name: str | None, changed: bool = False) -> Experiment:
     """The experiment that was recorded."""
+    return found_again(recorded, name, changed).call((recorded or {})["arguments"])
+
+
+def found_again(
+    recorded: dict | None, name: str | None, changed: bool = False
+) -> Source:
+    """The function that was recorded; `name` is what the user says that it is.
+
+    By itself only one of the package is found: nothing on disk decides what is
+    executed. The code of a user's own must be as it was, or may have `changed`.
+    """
     if not recorded or not isinstance(recorded.get("arguments"), dict):
         raise Refusal(
             "this run was started from Python, with no function to call again; go on "
-            "from Python: plastica.resume(folder, experiment)"
+            "from Python: plastica.resume(folder, experiment), or for a rule "
+            "plastica.evaluate(learner, task, lives, key)"
         )
     theirs = recorded.get("sha256")
     if theirs is None:
@@ -89,16 +106,15 @@ def again(recorded: dict | None, name: str | None) -> Experiment:
             raise Refusal(
                 f"this run is of {source.name}, not of {name}; leave --experiment out"
             )
-    else:
-        if name is None:
-            raise Refusal(
-                f"this run is of a function in a file, {recorded.get('experiment')}; "
-                "name it again: --experiment FILE.py:FUNCTION"
-            )
-        source = find(name, theirs)
-        if source.sha256 is None:
-            raise Refusal(f"this run is of a function in a file, and {name} is in none")
-    return source.call(recorded["arguments"])
+        return source
+    if name is None:
+        raise Refusal(
+            f"this run is of a function in a file, {recorded.get('experiment')}; "
+            "name it again: --experiment FILE.py:FUNCTION"
+        )
+    if not in_file(name):
+        raise Refusal(f"this run is of a function in a file, and {name} is in none")
+    return find(name, str(theirs), changed)
 
 
 def shipped() -> dict[str, Callable[..., Any]]:
@@ -122,28 +138,3 @@ def makes(function: Callable[..., Any]) -> str:
     """The name of what a function says that it returns: Experiment or Sweep."""
     returned = inspect.signature(function).return_annotation
     return returned if isinstance(returned, str) else getattr(returned, "__name__", "")
-
-
-def _in_file(name: str, wanted: str | None) -> Source:
-    path, _, function = name.partition(":")
-    file = Path(path)
-    if not file.is_file():
-        raise Refusal(f"there is no file {path}; name a function as FILE.py:FUNCTION")
-    try:
-        code = file.read_bytes()  # once: what is checked is what is executed
-    except OSError as error:
-        raise Refusal(f"cannot read {path}: {error.strerror}") from error
-    checksum = hashlib.sha256(code).hexdigest()
-    if wanted is not None and checksum != wanted:
-        raise Refusal(
-            f"{name} is not the file that this run was started with: its checksum "
-            "differs; bring back the file as it was, or start a new run"
-        )
-    module = ModuleType(f"{file.stem} ({path})")
-    module.__file__ = str(file)
-    sys.modules[module.__name__] = module  # where dataclasses look for their types
-    exec(compile(code, str(file), "exec"), module.__dict__)
-    functions = {k: v for k, v in vars(module).items() if inspect.isfunction(v)}
-    if function not in functions:
-        raise unknown(f"{path} has no function", function, functions)
-    return Source(name, functions[function], checksum)

@@ -1,0 +1,108 @@
+"""A file of the user's own: executed where the user names it, and known by its code."""
+
+import ast
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from plastica.errors import Refusal, unknown
+
+
+def function_in(
+    name: str, wanted: str | None = None, changed: bool = False
+) -> tuple[Callable[..., Any], str]:
+    """The function that `FILE.py:FUNCTION` names, and the checksum of the file's code.
+
+    The file is executed only if its code has the checksum `wanted`, where there is
+    one, or if it may have `changed`. Its folder is searched for what it imports.
+    """
+    path, _, function = name.partition(":")
+    file = Path(path)
+    if not file.is_file():
+        raise Refusal(f"there is no file {path}; name a function as FILE.py:FUNCTION")
+    content = _read(file)  # once: what is checked is what is executed
+    found = checksum(file, content)
+    known = (found, hashlib.sha256(content).hexdigest())  # older runs have the file's
+    if wanted is not None and wanted not in known and not changed:
+        raise Refusal(
+            f"{name} is not the code that this run was started with: its checksum is "
+            f"{found[:12]}, and that was {wanted[:12]}; bring back the file as it was, "
+            "or take it as it is with --changed"
+        )
+    module = ModuleType(f"{file.stem} ({path})")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module  # where dataclasses look for their types
+    sys.path.insert(0, str(file.parent.resolve()))
+    exec(compile(content, str(file), "exec"), module.__dict__)
+    functions = {k: v for k, v in vars(module).items() if inspect.isfunction(v)}
+    if function not in functions:
+        raise unknown(f"{path} has no function", function, functions)
+    return functions[function], found
+
+
+def checksum(file: Path, content: bytes) -> str:
+    """Of the code of a file and of all that it imports from its own folder.
+
+    Comments, layout and docstrings do not count, nor does the file's name.
+    """
+    spelled: dict[Path, str] = {}
+    todo = {file: content}
+    while todo:
+        path, content = todo.popitem()
+        try:
+            tree = ast.parse(content)
+        except (SyntaxError, ValueError) as error:
+            raise Refusal(f"{path} is no Python file: {error}; mend it") from error
+        spelled[path] = repr(_spelled(tree))
+        todo |= {p: _read(p) for p in _imported(tree, path, file.parent)}
+        todo = {p: content for p, content in todo.items() if p not in spelled}
+    names = {p: p.relative_to(file.parent).as_posix() for p in spelled} | {file: ""}
+    whole = sorted((names[p], words) for p, words in spelled.items())
+    return hashlib.sha256(repr(whole).encode()).hexdigest()
+
+
+def _imported(tree: ast.Module, path: Path, folder: Path) -> Iterator[Path]:
+    """Files under a folder that the module at `path` imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            named = [(folder, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = path.parents[node.level - 1] if node.level else folder
+            named = [(base, f"{node.module or ''}.{a.name}") for a in node.names]
+        else:
+            continue
+        for base, name in named:
+            for part in filter(None, name.split(".")):
+                base = base / part
+                beside = (base.with_suffix(".py"), base / "__init__.py")
+                yield from filter(Path.is_file, beside)
+
+
+def _spelled(node: Any) -> Any:
+    """A syntax tree in words that are the same in all versions of Python."""
+    if isinstance(node, list):
+        return [_spelled(each) for each in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = {n: value for n, value in ast.iter_fields(node) if value not in (None, [])}
+    if "body" in fields and isinstance(fields["body"], list):
+        fields["body"] = [each for each in fields["body"] if not _is_text(each)]
+    return type(node).__name__, [(n, _spelled(value)) for n, value in fields.items()]
+
+
+def _is_text(node: ast.AST) -> bool:
+    """Whether a statement is a string by itself, as docstrings are."""
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
+        return False
+    return isinstance(node.value.value, str)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Refusal(f"cannot read {file}: {error.strerror}") from error

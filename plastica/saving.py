@@ -8,6 +8,8 @@ import dataclasses
 import inspect
 import os
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,7 @@ def _rebuilt(what: Any, arrays: dict[str, np.ndarray]) -> Any:
                     f"{name} is not a class of this package; for one of your own, give "
                     "a learner of the same shape: load(path, like=...)"
                 )
+            _refuse_other_fields(kind, fields)
             parts = {key: _rebuilt(value, arrays) for key, value in fields.items()}
             return _of_its_shapes(kind(**parts))
         case {"sizes": list(sizes), "edges": list(edges)}:
@@ -172,7 +175,7 @@ def _of_its_shapes(module: eqx.Module) -> eqx.Module:
 def _refuse_other_kind(described: Any, like: AbstractLearner, path) -> None:
     """A learner of another class, or with other words and numbers beside its arrays."""
     told = described if isinstance(described, dict) else {"class": described}
-    found, fields = told.get("class"), told.get("fields")
+    found, fields = told.get("class"), _with_defaults(told, like).get("fields")
     if not isinstance(fields, dict) or found != type(like).__name__:
         raise Refusal(
             f"{path} holds a {found}, and a {type(like).__name__} is wanted here; name "
@@ -184,6 +187,34 @@ def _refuse_other_kind(described: Any, like: AbstractLearner, path) -> None:
             raise Refusal(
                 f"{path} does not fit: its {name} is {there!r} there and {here!r} here"
             )
+
+
+def _refuse_other_fields(kind: type[eqx.Module], found: Mapping[str, Any]) -> None:
+    """What was saved before its class lost a field, or gained one without a default."""
+    own = {f.name: f.default is MISSING for f in dataclasses.fields(kind)}
+    lost = found.keys() - own.keys()
+    gained = {name for name, needed in own.items() if needed} - found.keys()
+    for fields, has in ((lost, "has no"), (gained, "has the")):
+        for name in sorted(fields):
+            raise Refusal(
+                f"{kind.__name__} {has} field {name!r}, unlike when this was saved; "
+                "load it with the version of the package that saved it"
+            )
+
+
+def _with_defaults(told: Any, like: Any) -> Any:
+    """A description, with the defaults of fields that its class has gained since."""
+    fields = told.get("fields") if isinstance(told, dict) else None
+    if not isinstance(like, eqx.Module) or not isinstance(fields, dict):
+        return told
+    if told.get("class") != type(like).__name__:
+        return told
+    _refuse_other_fields(type(like), fields)
+    whole = {k: _with_defaults(v, getattr(like, k, None)) for k, v in fields.items()}
+    for field in dataclasses.fields(like):
+        if field.name not in whole and field.default is not MISSING:
+            whole[field.name] = _described(field.default, field.name)
+    return told | {"fields": whole}
 
 
 def _only_words(described: Any) -> bool:

@@ -28,7 +28,7 @@ from plastica.rules import (
 )
 from plastica.rules.vector_neuron import Kinds
 from plastica.saving import arrays_of, load, read_rule, save
-from plastica.store import Damaged, write_bundle
+from plastica.store import Damaged, read_bundle, write_bundle
 
 KEY = jax.random.key(3)
 NETWORK = Network.layered(5, 3, 5)
@@ -137,6 +137,30 @@ def test_what_is_not_like_it_is_refused(tmp_path, like, said):
     with pytest.raises(Refusal, match=said) as caught:
         load(tmp_path / "mine", like=like)
     assert "\n" not in str(caught.value)
+
+
+def test_a_field_that_a_class_gained_or_lost_since_is_named(tmp_path):
+    rule = LEARNERS["blur, all of it"]()
+    save(rule, tmp_path / "rule")
+
+    def rewritten(dropped, **changed):
+        arrays, about = read_bundle(tmp_path / "rule")
+        fields = about["learner"]["fields"]
+        for field, value in changed.items():
+            fields["variant"]["fields"][field] = value
+        for field in dropped:
+            del fields["variant"]["fields"][field]
+        del about["sha256"], about["arrays"]
+        write_bundle(tmp_path / "other", arrays, about)
+        return tmp_path / "other"
+
+    gained = rewritten(["normalised"])
+    for like in (None, rule):
+        assert eqx.tree_equal(load(gained, like), rule)
+    lost = rewritten([], colour="blue")
+    for like in (None, rule):
+        with pytest.raises(Refusal, match="Variant has no field 'colour', unlike when"):
+            load(lost, like)
 
 
 def test_an_array_missing_or_too_many_is_refused(tmp_path):

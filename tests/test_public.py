@@ -1,7 +1,13 @@
 """The names that a user types, and how little they cost."""
 
+import builtins
+import dis
+import importlib
+import inspect
+import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -84,3 +90,23 @@ def test_a_learner_that_does_not_fit_is_refused_before_it_lives(corpus):
         with pytest.raises(pl.Refusal, match="Recurrent does not fit Text") as caught:
             ask()
         assert "\n" not in str(caught.value)
+
+
+def _globals(code):
+    """Names that a piece of code, or a function inside it, looks for in its module."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "LOAD_GLOBAL":
+            yield instruction.argval
+    for inner in code.co_consts:
+        if inspect.iscode(inner):
+            yield from _globals(inner)
+
+
+def test_every_name_is_defined():
+    """What the linter cannot say: the axes of shapes are no names to it either."""
+    modules = pkgutil.walk_packages(pl.__path__, "plastica.")
+    for name in [m.name for m in modules if m.name != "plastica.__main__"]:
+        module = importlib.import_module(name)
+        code = compile(Path(module.__file__).read_text(), name, "exec")
+        known = {*vars(module), *dir(builtins)}
+        assert not set(_globals(code)) - known, name

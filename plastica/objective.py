@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
-from plastica.errors import Refusal
+from plastica.errors import Refusal, check_words
 from plastica.learner import AbstractLearner, AbstractRule
 from plastica.lifetime import birth, check, life, total
 from plastica.network import Network
@@ -25,6 +25,10 @@ class AbstractObjective(eqx.Module):
 
     Under an evolutionary search every member has a carry of its own.
     """
+
+    def __check_init__(self) -> None:
+        """Refuse a word that names nothing."""
+        check_words(self)
 
     def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> Carry:
         """The lives before the first update; `()`, as here, where none go on."""

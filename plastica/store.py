@@ -92,6 +92,11 @@ def read_json(path: Path) -> dict:
     return content
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes a text aside, and renames it."""
+    write_aside(path, lambda file: file.write(text.encode()))
+
+
 def write_aside(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Has `write` fill a file beside `path`, syncs it to disk, and renames it."""
     with said_clearly(path), _aside(path, write) as aside:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, TypeCheckError
 
 from plastica import objective
 from plastica.errors import Refusal
@@ -16,6 +16,7 @@ from plastica.lifetime import birth
 from plastica.network import Network
 from plastica.objective import Entry, Lifetime
 from plastica.task import AbstractTask, Loss
+from plastica.tasks import Toy
 
 KEY = jax.random.key(0)
 
@@ -170,3 +171,8 @@ def test_lives_in_turn_are_the_lives_at_once(monkeypatch):
     lives(guess, (), KEY)
     assert asked == [3]
     np.testing.assert_allclose(in_turn, at_once, rtol=1e-6)
+
+
+def test_a_word_that_names_no_loss_is_refused():
+    with pytest.raises((Refusal, TypeCheckError), match="judge"):
+        Lifetime.of(Toy(name="xor", batch=4, lessons=1), judge="vlaue")

@@ -13,7 +13,7 @@ from plastica.run.report import page
 from plastica.run.sweep import Sweep
 from plastica.shown import Panel, Table
 from plastica.shown.plots import lines
-from plastica.store import write_aside
+from plastica.store import write_text
 
 TELLING = ["text", "length", "hidden", "population", "search", "rule", "task", "told"]
 
@@ -33,7 +33,7 @@ def compared(runs: Sequence[Path], over: str, out: Path) -> str:
         groups.setdefault(experiment, []).append(rows)
     curves = {name: _mean_curve(group, over) for name, group in groups.items()}
     panel = Panel("Held-out loss", "Means over seeds.", lines(curves, over, "loss"))
-    write_aside(out, lambda file: file.write(page("Runs compared", [panel]).encode()))
+    write_text(out, page("Runs compared", [panel]))
     table = {}
     for name, group in groups.items():
         final = np.array([rows[-1]["eval/loss"] for rows in group])
@@ -63,10 +63,10 @@ def figure_page(
     table, pictures = sweep.draw(records)
     numbers = Panel("The numbers", table.note, table.html())
     text = page(name, [Panel("The claim", claim, ""), *pictures, numbers])
-    write_aside(out, lambda file: file.write(text.encode()))
+    write_text(out, text)
     for i, picture in enumerate(pictures):
         beside = out.with_name(f"figure{i or ''}.svg")
-        write_aside(beside, lambda file, p=picture: file.write(p.html.encode()))
+        write_text(beside, picture.html)
     return table.markdown()
 
 

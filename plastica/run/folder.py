@@ -30,9 +30,9 @@ from plastica.store import (
     read_json,
     said_clearly,
     suffixed,
-    write_aside,
     write_bundle,
     write_json,
+    write_text,
 )
 
 log = logging.getLogger(__name__)
@@ -200,7 +200,7 @@ class RunFolder:
         """Drops metrics and snapshots of later generations; the rows that stay."""
         rows = [row for row in self.rows() if row["generation"] <= generation]
         text = "".join(map(_sealed, rows))
-        write_aside(self.metrics, lambda file: file.write(text.encode()))
+        write_text(self.metrics, text)
         for path in (self.path / "snapshots").glob("*"):
             if path.stem.isdigit() and int(path.stem) > generation:
                 path.unlink()

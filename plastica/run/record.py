@@ -9,7 +9,7 @@ from typing import Any
 from plastica.errors import Refusal
 from plastica.run.folder import RunFolder
 from plastica.shown import Shown
-from plastica.store import read_json, suffixed, write_aside
+from plastica.store import read_json, suffixed, write_text
 
 CURVE_POINTS = 100  # that a record keeps
 
@@ -65,7 +65,7 @@ def write_records(path: Path, records: Records) -> None:
     """Writes records of runs as JSON lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(each) + "\n" for each in records)
-    write_aside(path, lambda file: file.write(lines.encode()))
+    write_text(path, lines)
 
 
 def read_records(path: Path) -> list[Record]:

@@ -12,7 +12,7 @@ from plastica.run.folder import RunFolder
 from plastica.run.record import read_scores
 from plastica.shown import Panel, Shown
 from plastica.shown.plots import lines
-from plastica.store import write_aside
+from plastica.store import write_text
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;
@@ -33,7 +33,7 @@ def write(folder: RunFolder) -> Path:
     panels.append(Panel("What was run", "", recorded))
     name = (config.get("source") or {}).get("experiment", "experiment")
     text = page(f"{name}, {config['started'][:10]}", panels)
-    write_aside(folder.report, lambda file: file.write(text.encode()))
+    write_text(folder.report, text)
     return folder.report
 
 

@@ -86,6 +86,7 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "tale.txt").write_bytes(TALE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(machine, "set_up", lambda *chosen: None)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # files of one's own add to it
     return tmp_path
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from plastica.cli.files import checksum
 from plastica.cli.source import Source, again, find, makes, shipped
 from plastica.errors import Refusal
 from plastica.experiment import Experiment
@@ -88,6 +89,29 @@ def test_a_recorded_file_must_be_named_again_and_be_the_same(idea):
     assert not executed(idea)
     with pytest.raises(Refusal, match="and memorise is in none"):
         again(recorded, "memorise")
+
+
+def test_packages_that_import_one_another_are_read_once_and_none_outside(tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "inner").mkdir(parents=True)
+    main, outside = folder / "idea.py", tmp_path / "outside.py"
+    main.write_text("from inner.one import a\n")
+    (folder / "inner" / "__init__.py").write_text("")
+    (folder / "inner" / "one.py").write_text("from .two import a\n")
+    (folder / "inner" / "two.py").write_text("from ..inner import one\na = 1\n")
+    outside.write_text("a = 1\n")
+
+    def code(text):
+        main.write_text(text)
+        return checksum(main, text.encode())
+
+    first = main.read_text()
+    away = "from ....outside import a\nfrom ..outside import a\n"
+    before, beyond = code(first), code(away)
+    outside.write_text("a = 2\n")
+    assert code(away) == beyond
+    (folder / "inner" / "two.py").write_text("from ..inner import one\na = 2\n")
+    assert code(first) != before
 
 
 @pytest.mark.parametrize("checksum", [None, "0" * 64, 7])

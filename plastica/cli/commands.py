@@ -49,7 +49,7 @@ def train(words: list[str]) -> None:
     named = bool(words) and not words[0].startswith("-")
     name, rest = words[0] if named else DEFAULT, words[named:]
     prog = f"plastica train {name}"
-    if in_file(name):  # which may compute as it is executed
+    if in_file(name) and not {"-h", "--help"} & set(rest):  # it may compute at its top
         ahead(options.Train, rest, prog).set_up()
     source = find(name)
     if makes(source.function) == "Sweep":

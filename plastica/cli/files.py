@@ -25,7 +25,7 @@ def function_in(
     if not file.is_file():
         raise Refusal(f"there is no file {path}; name a function as FILE.py:FUNCTION")
     content = _read(file)  # once: what is checked is what is executed
-    found = checksum(file, content)
+    found = checksum(file.resolve(), content)
     known = (found, hashlib.sha256(content).hexdigest())  # older runs have the file's
     if wanted is not None and wanted not in known and not changed:
         raise Refusal(
@@ -66,12 +66,13 @@ def checksum(file: Path, content: bytes) -> str:
 
 
 def _imported(tree: ast.Module, path: Path, folder: Path) -> Iterator[Path]:
-    """Files under a folder that the module at `path` imports."""
+    """Files under a folder that the module at `path` imports; both paths are whole."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             named = [(folder, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = path.parents[node.level - 1] if node.level else folder
+            up = [".."] * (node.level - 1)
+            base = path.parent.joinpath(*up).resolve() if node.level else folder
             named = [(base, f"{node.module or ''}.{a.name}") for a in node.names]
         else:
             continue
@@ -79,7 +80,8 @@ def _imported(tree: ast.Module, path: Path, folder: Path) -> Iterator[Path]:
             for part in filter(None, name.split(".")):
                 base = base / part
                 beside = (base.with_suffix(".py"), base / "__init__.py")
-                yield from filter(Path.is_file, beside)
+                if base.is_relative_to(folder):
+                    yield from filter(Path.is_file, beside)
 
 
 def _spelled(node: Any) -> Any:

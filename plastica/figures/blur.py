@@ -13,7 +13,7 @@ from plastica.figures import drawing
 from plastica.run.record import Record, Records
 from plastica.run.sweep import Drawn, Runs, Sweep, begun, grid
 from plastica.shown import Panel, Table
-from plastica.shown.exams import WRONG
+from plastica.shown.extras import WRONG
 from plastica.shown.plots import COLOURS, lines, new_figure, svg
 from plastica.tasks.toys import HELD_OUT, TRAINING
 

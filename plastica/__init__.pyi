@@ -13,6 +13,7 @@ from .data import load_text as load_text
 from .errors import Refusal as Refusal
 from .experiment import Experiment as Experiment
 from .experiment import experiment as experiment
+from .experiments.meet import meet as meet
 from .learner import AbstractLearner as AbstractLearner
 from .learner import AbstractRule as AbstractRule
 from .learner import Feedback as Feedback
@@ -30,6 +31,7 @@ from .rules import PlasticRNN as PlasticRNN
 from .rules import PMLPHebb as PMLPHebb
 from .rules import Variant as Variant
 from .rules import VectorNeuron as VectorNeuron
+from .run.compare import compare as compare
 from .run.run import Run as Run
 from .run.training import resume as resume
 from .run.training import train as train

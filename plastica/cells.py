@@ -1,6 +1,7 @@
 """One neuron's or synapse's update, or one layer's, as a small network: no batch."""
 
-from itertools import accumulate
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Literal, Self
 
 import equinox as eqx
@@ -101,14 +102,30 @@ class Dense(eqx.Module):
 
     @classmethod
     def random(
-        cls, key: PRNGKeyArray, inputs: int, outputs: int, f: Activation, scale: float
+        cls,
+        key: PRNGKeyArray,
+        inputs: int,
+        outputs: int,
+        f: Activation,
+        scale: float | None,
     ) -> Self:
-        """Weights N(0, scale^2), biases zero."""
+        """Weights N(0, scale^2), or N(0, 1 / fan in) without a scale; biases zero."""
         return cls(matrix(key, (outputs, inputs), scale), jnp.zeros(outputs), f)
 
     def __call__(self, x: Float[Array, "inputs"]) -> Float[Array, "outputs"]:
         """What the layer puts out."""
         return ACTIVATIONS[self.f](self.W @ x + self.b)
+
+
+def stacked(
+    key: PRNGKeyArray, widths: Sequence[int], last: Activation, scale: float
+) -> tuple[Dense, ...]:
+    """Layers of these widths, ReLU but for the last, weights N(0, scale^2)."""
+    keys = jax.random.split(key, len(widths) - 1)
+    inner: tuple[Activation, ...] = ("relu",)
+    kinds = (*inner * (len(keys) - 1), last)
+    sizes = zip(keys, pairwise(widths), kinds, strict=True)
+    return tuple(Dense.random(k, pre, post, f, scale) for k, (pre, post), f in sizes)
 
 
 def through(layers: tuple[Dense, ...], x: Float[Array, "in"]) -> Float[Array, "out"]:

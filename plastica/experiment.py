@@ -96,6 +96,32 @@ class Experiment:
         return self.shows.shown(moved, key, closely)
 
 
+def chooses(choose: Callable[[Mapping[str, Any]], dict[str, Any]]):
+    """Gives an experiment function parts that are chosen by name.
+
+    `choose` makes those parts, by the parameters that they are for, from the arguments
+    that are given: names, or parts that were chosen before.
+    """
+
+    def chosen(function):
+        function.choose = choose
+        return function
+
+    return chosen
+
+
+def choices(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The parameters for which parts are chosen by name."""
+    choose = getattr(function, "choose", None)
+    return tuple(choose({})) if choose else ()
+
+
+def settled(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, with parts instead of the names that choose them."""
+    choose = getattr(function, "choose", None)
+    return {**given, **choose(given)} if choose else dict(given)
+
+
 def experiment(function: Callable[..., Experiment]) -> Callable[..., Experiment]:
     """Has a function of parts take its knobs by name, and its experiments say so.
 
@@ -118,7 +144,7 @@ def stamped(
     sha256: str | None = None,
 ) -> Any:
     """What a function of parts makes; an experiment, with how to call for it again."""
-    own = inspect.unwrap(function)
+    own, given = inspect.unwrap(function), settled(function, given)
     refuse_unknown(own, given, name)
     parameters = inspect.signature(own).parameters.values()
     arguments = {p.name: part(p, given) for p in parameters}
@@ -126,6 +152,11 @@ def stamped(
     if not isinstance(made, Experiment):
         return made
     told = {"experiment": name, "arguments": flat(arguments), "sha256": sha256}
+    sums = {n: getattr(a, "sha256", None) for n, a in arguments.items()}
+    files = {name: found for name, found in sums.items() if found is not None}
+    if "" in files.values():  # a class that stands in no file
+        return made
+    told |= {"files": files} if files else {}
     try:
         json.dumps(told)
     except TypeError as error:
@@ -140,16 +171,21 @@ def refuse_unknown(
     function: Callable[..., Any], given: Mapping[str, Any], name: str
 ) -> None:
     """Refuse knobs that a function of parts does not have."""
-    known = [*knobs(function), *inspect.signature(function).parameters]
+    known = [*knobs(function, given), *inspect.signature(function).parameters]
     strange = [knob for knob in given if knob not in {*known, *RETIRED}]
     if strange:
         raise unknown(f"{name} has no knob", strange[0], known)
 
 
-def knobs(function: Callable[..., Any]) -> dict[str, Any]:
-    """The knobs of a function of parts, by name, and their defaults."""
+def knobs(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The knobs of a function of parts, by name, and their defaults.
+
+    Where parts are chosen by name, they are those of what is `given`.
+    """
+    parts = settled(function, given)
     parameters = inspect.signature(function).parameters.values()
-    return flat({p.name: p.default for p in parameters})
+    defaults = {p.name: (parts.get(p.name), p.default) for p in parameters}
+    return flat({n: a if is_dataclass(a) else b for n, (a, b) in defaults.items()})
 
 
 def part(parameter: inspect.Parameter, given: Mapping[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -28,10 +28,14 @@ class AbstractLearner(eqx.Module):
     """Something that lives: its floating-point array leaves are theta.
 
     `needs` names what it learns from: any of "target" and "reward", all of them
-    required; a learner that needs nothing ignores its feedback.
+    required; a learner that needs nothing ignores its feedback. `answers` names what
+    its answers can be taken as: "logits" of symbols or classes, "numbers", or either.
+    `batches` says whether observations may have an axis of samples before their own.
     """
 
     needs: eqx.AbstractClassVar[frozenset[str]]
+    answers: ClassVar[frozenset[str]] = frozenset({"logits", "numbers"})
+    batches: ClassVar[bool] = False
 
     def __check_init__(self) -> None:
         """Refuse a word that names nothing."""

@@ -92,16 +92,20 @@ def total(losses: Loss) -> tuple[Float[Array, ""], Float[Array, ""]]:
 def check(learner: AbstractLearner, task: AbstractTask) -> None:
     """Refuse a learner that `task` cannot teach or whose sizes do not fit it."""
     who, where = type(learner).__name__, type(task).__name__
-    missing = learner.needs - task.gives
-    if missing:
-        raise Refusal(
-            f"{who} cannot live in {where}: it learns from {_listed(learner.needs)}, "
-            f"and {where} gives {_listed(task.gives) or 'nothing'}; choose a learner "
-            f"that needs no {_listed(missing)}"
-        )
     key = jax.eval_shape(lambda: jax.random.key(0))
     world = eqx.filter_eval_shape(task.init, key)
     x = eqx.filter_eval_shape(task.observe, world)
+    if reason := misfit(learner, task, x.ndim > 1):
+        told = {
+            "feedback": f"it learns from {_listed(learner.needs)}, and {where} gives "
+            f"{_listed(task.gives) or 'nothing'}; choose a learner that needs no "
+            f"{_listed(learner.needs - task.gives)}",
+            "output": f"it answers with {' or '.join(learner.answers)}, and {where} "
+            f"asks for {task.asks}; choose a learner that answers with {task.asks}",
+            "batches": f"it sees one sample at a time, and {where} shows arrays of "
+            f"shape {x.shape}; show one (batch None), or choose a learner of batches",
+        }
+        raise Refusal(f"{who} cannot live in {where}: {told[reason]}")
     try:
         y = eqx.filter_eval_shape(
             lambda k, x: learner.predict(learner.init(k, x), x)[1], key, x
@@ -119,6 +123,21 @@ def check(learner: AbstractLearner, task: AbstractTask) -> None:
             f"{feedback.target.shape}; give the learner {feedback.target.shape[-1]} "
             "outputs"
         )
+
+
+def misfit(
+    learner: AbstractLearner, task: AbstractTask | type[AbstractTask], batched: bool
+) -> str | None:
+    """Why a learner cannot live in a task, whatever its sizes; None where it can.
+
+    "feedback": it needs what the task does not give. "output": it does not answer with
+    what the task asks for. "batches": the task shows several samples at once.
+    """
+    if learner.needs - task.gives:
+        return "feedback"
+    if task.asks not in {None, *learner.answers}:
+        return "output"
+    return "batches" if batched and not learner.batches else None
 
 
 def _listed(kinds: frozenset[str]) -> str:

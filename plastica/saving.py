@@ -234,6 +234,16 @@ def _known() -> dict[str, type]:
     return {name: kind for name, kind in kinds.items() if issubclass(kind, eqx.Module)}
 
 
+def is_own(described: Any) -> bool:
+    """Whether a class in a learner's description is none of the package's."""
+    if isinstance(described, list):
+        return any(map(is_own, described))
+    if not isinstance(described, dict) or "fields" not in described:
+        return False
+    parts = described["fields"].values()
+    return described.get("class") not in _known() or any(map(is_own, parts))
+
+
 def _stem(path: str | Path) -> Path:
     if str(path).startswith("zoo:"):
         return in_zoo(str(path)[4:])

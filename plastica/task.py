@@ -1,12 +1,12 @@
 """The world that a learner meets: the interface of every task."""
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.errors import check_words
+from plastica.errors import Refusal, check_words
 from plastica.learner import Feedback
 
 World = Any  # a pytree of arrays
@@ -25,10 +25,16 @@ class Loss(NamedTuple):
 
 
 class AbstractTask(eqx.Module):
-    """A world with a length of life and kinds of feedback ("target", "reward")."""
+    """A world with a length of life and kinds of feedback ("target", "reward").
+
+    `asks` says what an answer is taken as, "logits" or "numbers"; None: anything.
+    `shows_target` says whether what was asked for comes as the next observation.
+    """
 
     ticks: eqx.AbstractVar[int]
     gives: eqx.AbstractClassVar[frozenset[str]]
+    asks: ClassVar[str | None] = None
+    shows_target: ClassVar[bool] = False
 
     def __check_init__(self) -> None:
         """Refuse a word that names nothing."""
@@ -47,6 +53,15 @@ class AbstractTask(eqx.Module):
         self, world: World, y: Float[Array, "*batch out"]
     ) -> tuple[World, Feedback, Loss]:
         """The world after the learner's answer, what it tells, and how bad it was."""
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers an answer has, for learners made to fit."""
+        name = type(self).__name__
+        raise Refusal(
+            f"{name} does not say how many numbers an answer has; give it `outputs`, a "
+            "property or a class variable"
+        )
 
     def yardsticks(self) -> dict[str, float]:
         """Losses of a life by methods that search nothing, by name."""

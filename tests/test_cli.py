@@ -205,7 +205,7 @@ def test_train_ends_with_a_table_and_what_to_type_next(trained):
         ("train --out used", "used exists and is not empty; name another folder"),
         ("train --out tale.txt", "tale.txt exists and is not empty"),
         ("train nowhere.py:main", "there is no file nowhere.py"),
-        ("train meet --rule vmsl", "invalid choice 'vmsl'"),
+        ("train meet --rule vmsl", "there is no rule 'vmsl'; did you mean vsml"),
         ("resume", ". is no run: it has no config.json"),
         ("resume used", "used is no run: it has no config.json"),
         ("resume nowhere", "nowhere is no run"),

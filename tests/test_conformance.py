@@ -12,8 +12,10 @@ from jaxtyping import Array, Bool
 
 from plastica.baselines import (
     MAML,
+    Apart,
     Cell,
     GradientDescent,
+    Hears,
     OnlineLSTM,
     PolicyMAML,
     Recurrent,
@@ -86,6 +88,19 @@ def vsml(error):
     )
 
 
+def hears():
+    """An LSTM that hears the error of its last answer."""
+    learner = Recurrent.lstm(jax.random.key(0), 2 * K, UNITS, K)
+    return Hears(learner, K, "error")
+
+
+def apart():
+    """Neurons that answer beside those that see."""
+    kinds = Kinds("LSTM", "GATED", state=4, hidden=5, embedding=2)
+    network = Network.full(2 * K, UNITS)
+    return Apart(VectorNeuron.random(jax.random.key(0), network, kinds), K, K)
+
+
 LEARNERS = {
     "PMLPHebb, relu": partial(pmlp_hebb, "relu"),
     "PMLPHebb, softmax": partial(pmlp_hebb, "softmax"),
@@ -106,6 +121,8 @@ LEARNERS = {
     "PlasticRNN, plastic when taught": partial(plastic, PlasticRNN),
     "PlasticMLP, random weights": partial(plastic, PlasticMLP, evolved=False),
     "PlasticRNN, plastic always, told nothing": partial(plastic, PlasticRNN, "always"),
+    "Hears the error": hears,
+    "Apart": apart,
     "MAML": partial(maml, MAML),
     "PolicyMAML": partial(maml, PolicyMAML),
     "lstm between layers, told nothing": lambda: between(
@@ -182,6 +199,20 @@ MAMLS = {
     "layers.1.b": (K,),
     "rates": (2,),
 }
+VECTORS = {
+    "synapse.mlp.W1": (5, 24),
+    "synapse.mlp.b1": (5,),
+    "synapse.mlp.W2": (8, 5),
+    "synapse.mlp.b2": (8,),
+    "neuron.cell.W_x": (8, 6),
+    "neuron.cell.W_h": (8, 2),
+    "neuron.cell.b": (8,),
+    "answer.W1": (5, 10),
+    "answer.b1": (5,),
+    "answer.W2": (4, 5),
+    "answer.b2": (4,),
+    "tau": (2, 2),
+}
 GATES = {"W_x": (4 * UNITS, 2), "W_h": (4 * UNITS, UNITS), "b": (4 * UNITS,)}
 THETA = {
     "PMLPHebb, relu": PMLPS,
@@ -191,19 +222,10 @@ THETA = {
     "BLUR": {name: () for name in ("f", "eta", "f_tilde", "eta_tilde")}
     | {name: (2, 2) for name in ("nu", "mu", "nu_tilde", "mu_tilde")},
     **{method: {"log_rate": ()} for method in ("sgd", "momentum", "adam")},
-    "VectorNeuron": {
-        "synapse.mlp.W1": (5, 24),
-        "synapse.mlp.b1": (5,),
-        "synapse.mlp.W2": (8, 5),
-        "synapse.mlp.b2": (8,),
-        "neuron.cell.W_x": (8, 6),
-        "neuron.cell.W_h": (8, 2),
-        "neuron.cell.b": (8,),
-        "answer.W1": (5, 10),
-        "answer.b1": (5,),
-        "answer.W2": (4, 5),
-        "answer.b2": (4,),
-        "tau": (2, 2),
+    "VectorNeuron": VECTORS,
+    "Apart": {f"learner.{name}": shape for name, shape in VECTORS.items()},
+    "Hears the error": {
+        f"learner.{name}": shape for name, shape in cell(4, 2 * K).items()
     },
     "lstm, told nothing": cell(4, K),
     "lstm, told target": cell(4, 2 * K),

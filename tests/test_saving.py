@@ -15,6 +15,7 @@ from plastica.baselines import Cell, GradientDescent, OnlineLSTM, Recurrent
 from plastica.cells import LSTM, PMLP
 from plastica.errors import Refusal
 from plastica.experiments import plastic_rnn
+from plastica.experiments.meet import meet
 from plastica.learner import AbstractLearner
 from plastica.network import Network
 from plastica.rules import (
@@ -58,6 +59,8 @@ LEARNERS = {
     "plastic mlp, random": lambda: PlasticMLP.random(KEY, 4, 3, evolved=False),
     "cell": lambda: Cell(LSTM.random(KEY, 4, 3)),
     "maml": lambda: plastic_rnn.foretell(method="maml", units=3).learner,
+    "hears": lambda: meet(rule="rnn", task="toys", hidden=3).learner,
+    "apart": lambda: meet(rule="vector_neuron", task="toys", hidden=3).learner,
     "policy": lambda: plastic_rnn.drive(method="maml-one-rollout", units=3).learner,
 }
 

@@ -54,6 +54,8 @@ class GradientDescent(AbstractRule):
     method: Method = eqx.field(static=True, default="sgd")
     sigma: Literal["tanh", "relu", "sigmoid"] = eqx.field(static=True, default="relu")
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    answers: ClassVar[frozenset[str]] = frozenset({"logits"})
+    batches: ClassVar[bool] = True
 
     @classmethod
     def at(cls, rate: float, network: Network, method: Method = "sgd", **how) -> Self:

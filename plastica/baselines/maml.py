@@ -42,6 +42,7 @@ class AbstractMAML(AbstractLearner):
     layers: tuple[Dense, ...]
     rates: Float[Array, "steps"]
     shots: int = eqx.field(static=True)
+    answers: ClassVar[frozenset[str]] = frozenset({"numbers"})
 
     def __check_init__(self) -> None:
         """Refuse to keep nothing."""

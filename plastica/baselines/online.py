@@ -36,6 +36,7 @@ class OnlineLSTM(AbstractLearner):
     outputs: int = eqx.field(static=True)
     window: int = eqx.field(static=True, default=10)
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    answers: ClassVar[frozenset[str]] = frozenset({"logits"})
 
     def __check_init__(self) -> None:
         """Refuse sizes that are none."""

@@ -13,7 +13,7 @@ import tyro
 
 from plastica.cli.source import Source
 from plastica.errors import Refusal
-from plastica.experiment import part
+from plastica.experiment import choices, part, settled
 
 
 def parse(
@@ -27,6 +27,15 @@ def ahead(shape: Any, words: Sequence[str], prog: str) -> Any:
     """A command's own options, before it is known which knobs there are beside them."""
     own = [word for word in words if word not in ("-h", "--help")]
     return _told(shape, own, prog, return_unknown_args=True)[0]
+
+
+def named_parts(source: Source, words: Sequence[str], prog: str) -> dict[str, str]:
+    """The names of parts on a line, where an experiment has parts chosen by name."""
+    fields = [(name, str | None, None) for name in choices(source.function)]
+    if not fields:
+        return {}
+    named = vars(ahead(make_dataclass("Named", fields), words, prog))
+    return {name: word for name, word in named.items() if word is not None}
 
 
 def knobs(
@@ -43,9 +52,10 @@ def knobs(
     """
     function = inspect.unwrap(source.function)
     hints = typing.get_type_hints(function, include_extras=True)
+    given = settled(source.function, defaults or {})
     fields = []
     for parameter in inspect.signature(function).parameters.values():
-        default = part(parameter, defaults or {})
+        default = part(parameter, given)
         kind = hints.get(parameter.name, type(default))
         kind = type(default) if is_dataclass(default) else kind
         fields.append((parameter.name, _flat(kind), default))

@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 
 from plastica import cluster, zoo
 from plastica.cli import options
-from plastica.cli.arguments import ahead, knobs, parse
+from plastica.cli.arguments import ahead, knobs, named_parts, parse
 from plastica.cli.dry_run import describe
 from plastica.cli.progress import Progress
 from plastica.cli.source import (
@@ -22,21 +22,23 @@ from plastica.cli.source import (
     complete,
     find,
     found_again,
-    in_file,
     makes,
+    named_again,
     shipped,
 )
 from plastica.errors import Diverged, Interrupted, Refusal
 from plastica.experiment import Experiment, flat
+from plastica.files import in_file
 from plastica.learner import AbstractLearner, AbstractRule
 from plastica.run import report as page
 from plastica.run import training
-from plastica.run.compare import compared, figure_page
+from plastica.run.compare import compare as compared
+from plastica.run.compare import figure_page
 from plastica.run.folder import RunFolder
 from plastica.run.record import add_records, read_records, read_scores
 from plastica.run.run import Run
 from plastica.run.sweep import made_elsewhere, run_sweep
-from plastica.saving import load, read_rule
+from plastica.saving import is_own, load, read_rule
 from plastica.search import Engine
 from plastica.shown import Shown, Table
 from plastica.store import read_json
@@ -49,14 +51,20 @@ def train(words: list[str]) -> None:
     named = bool(words) and not words[0].startswith("-")
     name, rest = words[0] if named else DEFAULT, words[named:]
     prog = f"plastica train {name}"
-    if in_file(name) and not {"-h", "--help"} & set(rest):  # it may compute at its top
+    helped = bool({"-h", "--help"} & set(rest))
+    ready = in_file(name) and not helped  # a file may compute at its top
+    if ready:
         ahead(options.Train, rest, prog).set_up()
     source = find(name)
     if makes(source.function) == "Sweep":
         raise Refusal(f"{source.name} is many runs: plastica reproduce {source.name}")
-    chosen, arguments = knobs(source, options.Train, rest, prog)
+    parts = named_parts(source, rest, prog)
+    if any(map(in_file, parts.values())) and not ready and not helped:
+        ahead(options.Train, rest, prog).set_up()
+        ready = True
+    chosen, arguments = knobs(source, options.Train, rest, prog, parts)
     engine = Engine(chosen.engine, chosen.members_per_device)
-    if not source.sha256:
+    if not ready:
         chosen.set_up()
     experiment, start = source.call(arguments), None
     if chosen.init_from:
@@ -80,7 +88,9 @@ def resume(words: list[str]) -> None:
         sharing = config.get("processes", 1) if chosen.joins else 1
         chosen = replace(chosen, devices=len(config["devices"]) // sharing)
     replace(chosen, x64=config.get("x64", False)).set_up()
-    experiment = again(config["source"], chosen.experiment, chosen.changed)
+    experiment = again(
+        config["source"], chosen.experiment, chosen.changed, chosen.parts
+    )
     total = _total(chosen.generations, config["generations"])
     _to_the_end(
         lambda display: training.resume(
@@ -97,12 +107,17 @@ def eval_(words: list[str]) -> None:
     path, prog = Path(words[0]), "plastica eval RULE"
     made = read_rule(path)[1].get("made", {})
     early = ahead(options.Evaluate, words[1:], prog)
-    if in_file(early.experiment):
+    ready = any(map(in_file, words[1:]))
+    if ready:
         early.set_up()
-    source = found_again(made.get("source"), early.experiment, early.changed)
-    usual = made["source"]["arguments"] | made.get("anywhere", {})
+    told = made.get("source")
+    source = found_again(told, early.experiment, early.changed)
+    parts = named_again(
+        source, told, named_parts(source, words[1:], prog), early.changed
+    )
+    usual = source.complete(told["arguments"] | made.get("anywhere", {}) | parts)
     chosen, arguments = knobs(source, options.Evaluate, words[1:], prog, usual)
-    if not source.sha256:
+    if not ready:
         chosen.set_up()
     experiment = source.call(arguments)
     learners = {str(p): _loaded(p, experiment) for p in (path, *chosen.beside)}
@@ -119,7 +134,9 @@ def report(words: list[str]) -> None:
     config = folder.config()
     replace(chosen, x64=config.get("x64", False)).set_up()
     if not folder.scores.is_file() or "extras" not in read_json(folder.scores):
-        experiment = again(config["source"], chosen.experiment, chosen.changed)
+        experiment = again(
+            config["source"], chosen.experiment, chosen.changed, chosen.parts
+        )
         Run(experiment, chosen.run).show()
     print(page.write(folder))
 
@@ -228,16 +245,15 @@ def _words(folder: RunFolder) -> str:
     """How a run is named to a command, to be pasted as it stands."""
     source = folder.config()["source"] or {}
     own = ["--experiment", source["experiment"]] if source.get("sha256") else []
+    for part in source.get("files", {}):
+        own += [f"--{part}", source["arguments"][part]]
     return shlex.join([str(folder.path), *own])
 
 
 def _loaded(path: Path, experiment: Experiment) -> AbstractLearner:
     """A rule; one of a class of the user's own is loaded into the experiment's."""
-    like, described = experiment.learner, read_rule(path)[1].get("learner")
-    shipped = type(like).__module__.startswith("plastica.")
-    named = isinstance(described, dict) and described.get("class")
-    own = not shipped and named == type(like).__name__
-    return load(path, like if own else None)
+    own = is_own(read_rule(path)[1].get("learner"))
+    return load(path, experiment.learner if own else None)
 
 
 def _total(asked: str | None, now: int) -> int | None:

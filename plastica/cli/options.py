@@ -63,6 +63,22 @@ class Again:
 
 
 @dataclass(frozen=True)
+class AgainWhole(Again):
+    """Who made it, and what it was made of, where that is in files of your own."""
+
+    rule: str | None = None
+    """FILE.py:CLASS, if its rule is of a file of your own"""
+    task: str | None = None
+    """FILE.py:CLASS, if its task is of a file of your own"""
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The names that are given."""
+        named = {"rule": self.rule, "task": self.task}
+        return {part: name for part, name in named.items() if name is not None}
+
+
+@dataclass(frozen=True)
 class Train(Distributed):
     """Options of a run."""
 
@@ -83,7 +99,7 @@ class Train(Distributed):
 
 
 @dataclass(frozen=True)
-class Resume(Distributed, Again):
+class Resume(Distributed, AgainWhole):
     """Go on with a run, to exactly what it would have come to."""
 
     run: Positional[Path] = Path()
@@ -105,7 +121,7 @@ class Evaluate(Machine, Again):
 
 
 @dataclass(frozen=True)
-class Report(Machine, Again):
+class Report(Machine, AgainWhole):
     """Write a run's report.html anew."""
 
     run: Positional[Path] = Path()

@@ -8,14 +8,22 @@ on disk may decide what is executed.
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from plastica import experiments, figures
-from plastica.cli.files import function_in
 from plastica.errors import Refusal, unknown
-from plastica.experiment import RETIRED, Experiment, knobs, refuse_unknown, stamped
+from plastica.experiment import (
+    RETIRED,
+    Experiment,
+    choices,
+    knobs,
+    refuse_unknown,
+    stamped,
+)
+from plastica.files import in_file, named
 from plastica.run.sweep import Sweep
 
 
@@ -29,8 +37,11 @@ class Source:
 
     def complete(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The arguments that are given, and the defaults of the rest."""
-        whole = knobs(self.function) | arguments
-        return {name: value for name, value in whole.items() if name not in RETIRED}
+        known = knobs(self.function, arguments)
+        own = {n: value for n, value in arguments.items() if n not in RETIRED}
+        if choices(self.function):  # once all pairs had all knobs
+            own = {name: value for name, value in own.items() if name in known}
+        return known | own
 
     def call(self, arguments: dict[str, Any]) -> Any:
         """The experiment or the sweep, which asks for knobs that there are."""
@@ -53,12 +64,13 @@ def find(name: str, wanted: str | None = None, changed: bool = False) -> Source:
     """
     if not in_file(name):
         return find_shipped(name)
-    return Source(name, *function_in(name, wanted, changed))
-
-
-def in_file(name: str | None) -> bool:
-    """Whether a name is of a function in a file."""
-    return name is not None and ".py" in name
+    own = named(name, wanted, changed)
+    if not inspect.isfunction(own.value):
+        raise Refusal(
+            f"{name} is a class; an experiment is a function, and a rule or a task is "
+            f"named as in plastica train meet --rule {name}"
+        )
+    return Source(*own)
 
 
 def find_shipped(name: str) -> Source:
@@ -77,12 +89,48 @@ def complete(name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     """All arguments of an experiment of the package; None where it is another's."""
     if name not in shipped():
         return None
-    return find_shipped(name).complete(arguments)
+    source = find_shipped(name)
+    own = any(in_file(arguments.get(part)) for part in choices(source.function))
+    return None if own else source.complete(arguments)
 
 
-def again(recorded: dict | None, name: str | None, changed: bool = False) -> Experiment:
-    """The experiment that was recorded."""
-    return found_again(recorded, name, changed).call((recorded or {})["arguments"])
+def again(
+    recorded: dict | None,
+    name: str | None,
+    changed: bool = False,
+    parts: Mapping[str, str] = MappingProxyType({}),
+) -> Experiment:
+    """The experiment that was recorded, and named again where it is a user's own."""
+    source, told = found_again(recorded, name, changed), dict(recorded or {})
+    arguments = told["arguments"]
+    for part in parts:
+        if not in_file(arguments.get(part)):
+            raise Refusal(f"this run has no {part} in a file; leave --{part} out")
+        told["arguments"] = arguments = arguments | {part: parts[part]}
+    own = named_again(source, told, parts, changed)
+    return source.call(source.complete(arguments | own))
+
+
+def named_again(
+    source: Source, recorded: Mapping, parts: Mapping[str, str], changed: bool = False
+) -> dict[str, Any]:
+    """The parts that a user names: those of a record again, or others instead.
+
+    Those in a file must be named, since nothing on disk decides what is executed. One
+    that has the recorded name must have the recorded code.
+    """
+    found: dict[str, Any] = {}
+    for part in choices(source.function):
+        before, now = recorded["arguments"].get(part), parts.get(part)
+        if now is None and in_file(before):
+            raise Refusal(
+                f"the {part} of this run is in a file, {before}; name it again: "
+                f"--{part} FILE.py:CLASS"
+            )
+        if now is not None:
+            wanted = recorded.get("files", {}).get(part, "") if now == before else None
+            found[part] = named(now, wanted, changed) if in_file(now) else now
+    return found
 
 
 def found_again(

@@ -6,9 +6,9 @@ import jax
 
 from plastica.baselines import Recurrent
 from plastica.cells import OP
-from plastica.data import Corpus, load
+from plastica.data import Corpus
 from plastica.experiment import Experiment, experiment
-from plastica.experiments.parts import Budget, Descent, Worlds
+from plastica.experiments.parts import Budget, Descent, Reads, Worlds
 from plastica.learner import AbstractLearner
 from plastica.network import Network
 from plastica.rules import VectorNeuron
@@ -22,12 +22,9 @@ UPDATES = 100  # between reports
 
 
 @dataclass(frozen=True)
-class Past:
+class Asked(Reads):
     """Lives in a text that are asked for snippets of their past."""
 
-    text: str = "python-docs"
-    """a name (python-docs, wizard-of-oz, alice-de, enwik8, pg19), a text file, or a
-    folder of .txt files"""
     delay: int = 10
     """how far back beyond a window is asked, P"""
     window: int = 10
@@ -38,13 +35,15 @@ class Past:
     """how the delay is counted"""
     memory: Memory = "reset"
     """activations at a replay; an LSTM's are all it has"""
-    ticks: int = 50_000
-    """ticks of a life, replays not counted"""
     lives: int = 1
     """independent lives side by side"""
 
-    def worlds(self, corpus: Corpus) -> Worlds:
+    def worlds(self) -> Worlds:
         """Lives go on in the training part; newborns are judged in the others."""
+        return self.within(self.corpus(self.text))
+
+    def within(self, corpus: Corpus) -> Worlds:
+        """The same in a text of one's own."""
         how = self.delay, self.window, self.lives, self.present
         text = Text.whole(corpus, "training")
         past = RememberPast(text, *how, self.counted, self.memory)
@@ -55,6 +54,14 @@ class Past:
         source = (corpus.name, corpus.sha256)
         return Worlds([past], validation, Remembering(test), (source,))
 
+
+@dataclass(frozen=True)
+class Past(Asked):
+    """The same for so long."""
+
+    ticks: int = 50_000
+    """ticks of a life, replays not counted"""
+
     def descended(
         self, corpus: Corpus, learner: AbstractLearner, search: Descent, seed: int
     ) -> Experiment:
@@ -64,7 +71,7 @@ class Past:
         generations = -(-updates // each)
         budget = Budget(generations, max(generations // 10, 1), seed)
         made = search.made(updates=each)
-        return self.worlds(corpus).experiment(learner, made, budget)
+        return self.within(corpus).experiment(learner, made, budget)
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,7 @@ def remember(
     seed: Seed = Seed(),
 ) -> Experiment:
     """Train a rule to remember, in a life that goes on (figure 1)."""
-    corpus = load(past.text)
+    corpus = past.corpus(past.text)
     rule = vectors.rule(corpus.alphabet.size, seed.seed)
     return past.descended(corpus, rule, search, seed.seed)
 
@@ -138,7 +145,7 @@ def remember_lstm(
     seed: Seed = Seed(),
 ) -> Experiment:
     """The baseline: an LSTM whose weights are searched (figure 1, right)."""
-    corpus = load(past.text)
+    corpus = past.corpus(past.text)
     symbols, key = corpus.alphabet.size, jax.random.key(seed.seed)
     lstm = Recurrent.lstm(key, symbols, units.hidden, symbols)
     return past.descended(corpus, lstm, search, seed.seed)

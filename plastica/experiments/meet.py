@@ -1,96 +1,220 @@
-"""Any rule, any task, any search: whether they can meet is checked before they do."""
+"""Any learner, any task, any search; whether they can meet is checked first."""
 
-from dataclasses import dataclass
-from typing import Literal
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
+from typing import Annotated, Any, Literal
 
+import equinox as eqx
 import jax
+from typing_extensions import Doc
 
-from plastica.baselines import Recurrent
-from plastica.baselines.recurrent import Told
-from plastica.cells import Dense
-from plastica.data import load
+from plastica.baselines import Hears
+from plastica.data import load_images
 from plastica.errors import Refusal
-from plastica.experiment import Experiment, experiment
-from plastica.experiments.learning_to_remember import Past
-from plastica.experiments.parts import AnySearch, Budget, Passages
+from plastica.experiment import Experiment, chooses, experiment
+from plastica.experiments.chosen import Chosen, looked_up, part_of, refuse_shared
+from plastica.experiments.learners import LEARNERS, Fit
+from plastica.experiments.learning_to_remember import Asked
+from plastica.experiments.parts import (
+    EVALUATED,
+    AnySearch,
+    Budget,
+    Passages,
+    Worlds,
+)
+from plastica.experiments.plastic_rnn import Driven, Foretold
+from plastica.experiments.vsml import STANDARD, course
+from plastica.files import Own
 from plastica.learner import AbstractLearner
-from plastica.network import Network
-from plastica.rules import VSML, Layers, PlasticRNN, PMLPHebb, VectorNeuron
+from plastica.objective import AbstractObjective, Lifetime
+from plastica.task import AbstractTask
+from plastica.tasks import FreshLives, Toy
 
-RuleName = Literal["pmlp_hebb", "plastic_rnn", "vsml", "vector_neuron", "lstm", "rnn"]
-READINGS = {"memorise": 2, "predict": 1}
-
-
-@dataclass(frozen=True)
-class Who:
-    """A learner of symbols."""
-
-    rule: RuleName = "pmlp_hebb"
-    """who lives"""
-    hidden: int = 20
-    """units of its hidden layer"""
-    told: Told = "nothing"
-    """what a recurrent network is told at the next tick"""
-
-    def learner(self, symbols: int, by_gradient: bool, seed: int) -> AbstractLearner:
-        """Where a search of that kind can begin.
-
-        At zero a gradient would vanish, and a step too large shuts a ReLU for good.
-        """
-        key = jax.random.key(seed)
-        sizes = symbols, self.hidden, symbols
-        network = Network.layered(*sizes)
-        born = {
-            "pmlp_hebb": lambda: (
-                PMLPHebb.random(key, network, readout="softmax")
-                if by_gradient
-                else PMLPHebb.zeros(network)
-            ),
-            "plastic_rnn": lambda: layered(key, *sizes),
-            "vsml": lambda: VSML.random(key, Network.chain(symbols, symbols)),
-            "vector_neuron": lambda: VectorNeuron.random(
-                key, Network.full(symbols, self.hidden)
-            ),
-            "lstm": lambda: Recurrent.lstm(key, *sizes, self.told),
-            "rnn": lambda: Recurrent.rnn(key, *sizes, self.told),
-        }
-        if self.rule not in born:
-            raise Refusal(f"no rule {self.rule!r}; there are {', '.join(born)}")
-        return born[self.rule]()
+OWN = "FILE.py:CLASS"
+Heard = Literal["auto", "nothing", "target", "error", "reward"]
 
 
 @dataclass(frozen=True)
-class Where:
-    """What is asked of it."""
+class Who(Chosen):
+    """A learner, made to fit a task."""
 
-    task: Literal["memorise", "predict", "remember"] = "memorise"
-    """where it lives"""
-    delay: int = 10
-    """how far back beyond a window is asked, P"""
+    rule: Annotated[str, Doc(f"who lives: {', '.join(LEARNERS)}, or {OWN}")]
+    told: Heard = "auto"
+    """what it hears of its last answer beside the observation; auto: the target, where
+    it learns from nothing else and the next observation does not show it"""
+
+    def learner(self, task: AbstractTask, by_gradient: bool, seed: int):
+        """Where a search of that kind can begin."""
+        key, outputs = jax.random.key(seed), task.outputs
+        world = eqx.filter_eval_shape(task.init, key)
+        x = eqx.filter_eval_shape(task.observe, world).shape
+        how = task.ticks, len(x) > 1, task.shows_target, by_gradient
+
+        def fitting(more: int) -> AbstractLearner:
+            fit = Fit(key, x[-1] + more, outputs, *how)
+            made = self.made({"fit": fit} | vars(fit))
+            if not isinstance(made, AbstractLearner):
+                kind = type(made).__name__
+                raise Refusal(f"{self.rule} makes a {kind}; a learner is wanted")
+            return made
+
+        alone, told = fitting(0), self.told
+        if told == "auto":
+            deaf = not alone.needs and "target" in task.gives and not task.shows_target
+            told = "target" if deaf else "nothing"
+        if told == "nothing":
+            return alone
+        more = 1 if told == "reward" else outputs
+        logits = task.asks != "numbers"
+        return Hears(fitting(more), outputs, told, logits)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Toys:
+    """Points of the plane to be told apart."""
+
+    toy: str = "xor"
+    """xor, and, or, two moons, centre circle, small circle, pie slice, cross, triangle
+    or blobs"""
+    batch: int | None = None
+    """points shown at a tick; one"""
+    lessons: int = 100
+    """ticks of a life"""
+    lives: int = 16
+    """lives of every member in a generation"""
+
+    def worlds(self) -> Worlds:
+        """All ticks count, before they are taught."""
+        task = Toy(name=self.toy, batch=self.batch, lessons=self.lessons, exams=0)  # type: ignore[call-arg]
+        return _new_worlds(task, self.lives)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Images to be told apart."""
+
+    images: str = "digits"
+    """digits, mnist, fashion-mnist, kmnist, omniglot, or a folder of images"""
+    side: int = 8
+    """images are resized to so many pixels a side"""
+    batch: int | None = None
+    """images shown at a tick; one"""
+    lessons: int = 100
+    """ticks of a life"""
+    lives: int = 4
+    """lives of every member in a generation"""
+
+    def worlds(self) -> Worlds:
+        """All ticks count; lives of validation and test have images of their own."""
+        source = load_images(self.images)
+        how: dict[str, Any] = STANDARD | {"batch": self.batch}
+        training, held_out, unseen = (
+            course(self.images, part, self.side, self.lessons, **how)
+            for part in ("training", "validation", "unseen")
+        )
+        return Worlds(
+            [Lifetime.of(training, lives=self.lives)],
+            Lifetime.of(held_out, lives=EVALUATED),
+            sources=((source.name, source.sha256),),
+            unseen=Lifetime.of(unseen),
+        )
+
+
+TASKS: dict[str, tuple[Any, Callable[[Any], Worlds]]] = {
+    "memorise": (Passages(length=30), lambda passages: passages.worlds(2)[1]),
+    "predict": (Passages(length=30), lambda passages: passages.worlds(1)[1]),
+    "remember": (Asked(), Asked.worlds),
+    "toys": (Toys(), Toys.worlds),
+    "images": (Stream(), Stream.worlds),
+    "sines": (Foretold(), Foretold.worlds),
+    "robot": (Driven(), Driven.worlds),
+}
+
+
+@dataclass(frozen=True)
+class Where(Chosen):
+    """A task of the user's own: new worlds are drawn for search and for showing."""
+
+    task: Annotated[str, Doc(f"where it lives: {', '.join(TASKS)}, or {OWN}")]
+    lives: int = 16
+    """lives of every member in a generation"""
+
+    def there(self) -> Worlds:
+        """Worlds of the task that these knobs make."""
+        task = self.made({})
+        if not isinstance(task, AbstractTask):
+            kind = type(task).__name__
+            raise Refusal(f"{self.task} makes a {kind}; a task is wanted")
+        return _new_worlds(task, self.lives)
+
+
+def choose(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The learner's and the task's part, of arguments that have their names or them."""
+    rule, task = given.get("rule", "pmlp_hebb"), given.get("task", "memorise")
+    parts = {"rule": rule, "task": task}
+    if not isinstance(rule, Who):
+        parts["rule"] = _who(looked_up(rule, "rule", LEARNERS))
+    if inspect.isclass(task) or not is_dataclass(task):
+        parts["task"] = _where(looked_up(task, "task", TASKS))
+    rest = {"the search": AnySearch(), "the budget": Budget()}
+    refuse_shared({f"the {name}": part for name, part in parts.items()} | rest)
+    return parts
+
+
+def _who(own: Own) -> Who:
+    make = own.value
+    if inspect.isclass(make):
+        make = getattr(make, "create", None)
+        if make is None:
+            raise Refusal(
+                f"{own.name} does not say how it is made to fit a task; give it a "
+                "class method create(cls, key, inputs, outputs, ...) with its knobs"
+            )
+    return part_of(Who, own, make, ["fit", *(f.name for f in fields(Fit))])
+
+
+def _where(own: Own) -> Any:
+    if own.sha256 is not None:
+        return part_of(Where, own, own.value)
+    part, there = own.value
+    named = ("task", Where.__annotations__["task"], field(default=own.name))
+    kind = make_dataclass(
+        type(part).__name__,
+        [named],
+        bases=(type(part),),
+        namespace={"there": there},
+        frozen=True,
+    )
+    return kind(**vars(part))
 
 
 @experiment
+@chooses(choose)
 def meet(
-    who: Who = Who(),
-    where: Where = Where(),
-    passages: Passages = Passages(length=30),
+    rule: Who = choose({})["rule"],
+    task: Any = choose({})["task"],
     search: AnySearch = AnySearch(rate=1e-2),
     budget: Budget = Budget(generations=1_000),
 ) -> Experiment:
-    """Put any rule to any task under any search (claim X1)."""
-    if where.task == "remember":  # lives that go on; under evolution, a member its own
-        corpus = load(passages.text, passages.alphabet, passages.collapse)
-        past = Past(delay=where.delay, lives=passages.lives)
-        symbols, worlds = corpus.alphabet.size, past.worlds(corpus)
-    else:
-        symbols, worlds = passages.worlds(READINGS[where.task])
-    learner = who.learner(symbols, search.search == "gradient", budget.seed)
+    """Put any learner to any task under any search (claim X1).
+
+    Knobs are those of the learner, the task and the search that are named.
+    """
+    worlds = task.there()
+    where = _task(worlds.validation)
+    learner = rule.learner(where, search.search == "gradient", budget.seed)
     return worlds.experiment(learner, search.made(), budget)
 
 
-def layered(key, inputs: int, hidden: int, outputs: int) -> Layers:
-    """A plastic recurrent layer between two fully connected ones."""
-    key_before, key_core, key_after = jax.random.split(key, 3)
-    before = Dense.random(key_before, inputs, hidden, "relu", 0.1)
-    after = Dense.random(key_after, hidden, outputs, "linear", 0.1)
-    return Layers((before,), PlasticRNN.random(key_core, hidden, hidden), (after,))
+def _new_worlds(task: AbstractTask, lives: int) -> Worlds:
+    """New worlds of a task for the search, for evaluations, and for what is shown."""
+    return Worlds([Lifetime.of(task, lives=lives)], Lifetime.of(task, lives=EVALUATED))
+
+
+def _task(objective: AbstractObjective) -> AbstractTask:
+    """The task in which an objective's lives are."""
+    if isinstance(objective, FreshLives):
+        return objective.remember.task
+    assert isinstance(objective, Lifetime)
+    return objective.entries[0].task

@@ -22,7 +22,7 @@ from plastica.search import (
     OpenAIES,
     optimiser,
 )
-from plastica.shown import AbstractExhibit, Reading
+from plastica.shown import AbstractExhibit, General, Reading
 from plastica.tasks import Text
 
 EVALUATED = 32  # passages of every evaluation, always the same
@@ -127,12 +127,16 @@ class Worlds:
     validation: AbstractObjective
     exhibit: AbstractExhibit | None = None
     sources: tuple[tuple[str, str], ...] = ()  # names and checksums of the data
+    unseen: AbstractObjective | None = None  # is shown where there is no exhibit
     starts: Sequence[int] | None = None
 
     def experiment(
         self, learner: AbstractLearner, search: AbstractSearch, budget: Budget
     ) -> Experiment:
         """A learner searched here for so long."""
+        exhibit = self.exhibit
+        if exhibit is None and self.unseen is not None:
+            exhibit = General(self.unseen, learner)
         count, total = len(self.training), budget.generations
         equal = [total * stage // count for stage in range(count)]
         starts = equal if self.starts is None else self.starts
@@ -143,7 +147,7 @@ class Worlds:
             generations=total,
             evaluation=self.validation,
             every=budget.every,
-            exhibit=self.exhibit,
+            exhibit=exhibit,
             sources=self.sources,
             seed=budget.seed,
             stages=tuple(zip(starts, self.training, strict=True))[1:],
@@ -187,18 +191,28 @@ def reading(
 
 
 @dataclass(frozen=True)
-class Passages:
-    """Passages of a text, and of another one at the end."""
+class Reads:
+    """A text, and how it is read."""
 
     text: str = "python-docs"
     """a name (python-docs, wizard-of-oz, alice-de, enwik8, pg19), a text file, or a
     folder of .txt files"""
-    also: str = ""
-    """another text that the rule reads at the end, as it is"""
     alphabet: Literal["letters", "bytes", "padded-bytes"] = "letters"
     """27 letters, bytes, or the 259 symbols of paper 000"""
     collapse: bool = True
     """among letters, make one of a run of anything that is no letter"""
+
+    def corpus(self, text: str) -> Corpus:
+        """A text in this alphabet."""
+        return load(text, self.alphabet, self.collapse)
+
+
+@dataclass(frozen=True)
+class Passages(Reads):
+    """Passages of a text, and of another one at the end."""
+
+    also: str = ""
+    """another text that the rule reads at the end, as it is"""
     length: int = 60
     """symbols of a passage, T"""
     shorter: tuple[int, ...] = ()
@@ -208,8 +222,7 @@ class Passages:
 
     def worlds(self, readings: int, units: int = 0) -> tuple[int, Worlds]:
         """How many symbols there are, and passages read so often; see `reading`."""
-        names = [self.text, *filter(None, [self.also])]
-        corpus, *also = (load(name, self.alphabet, self.collapse) for name in names)
+        corpus, *also = map(self.corpus, [self.text, *filter(None, [self.also])])
         lengths = (*self.shorter, self.length)
         other = also[0] if also else None
         worlds = reading(corpus, lengths, readings, self.lives, other, units)

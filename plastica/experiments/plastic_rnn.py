@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal
 
 import jax
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 
 from plastica.baselines import MAML, Cell, PolicyMAML
 from plastica.baselines.maml import RATE, STEPS
-from plastica.cells import LSTM, RNN, Activation, Dense
+from plastica.cells import LSTM, RNN, Activation, Dense, stacked
 from plastica.errors import Refusal
 from plastica.experiment import Experiment, experiment
 from plastica.experiments.parts import Budget, Worlds
@@ -25,6 +24,7 @@ from plastica.tasks import Robot, Sines
 
 RULES = (("*.rule.*", 0.001),)  # deviations of the search's noise in rules
 META_TEST = 1_600  # tasks
+Said = Literal["program", "paper"]
 Core = Literal["eprnn", "eprnn-without-m", "epmlp", "epmlp-random", "rnn", "lstm"]
 
 
@@ -34,7 +34,7 @@ class Method:
 
     method: Core | Literal["maml"] = "eprnn"
     """who lives: the paper's methods"""
-    said: Literal["program", "paper"] = "program"
+    said: Said = "program"
     """whom to follow where the two differ, in plasticity and in the exam"""
     units: int = 64
     """neurons of every layer"""
@@ -43,13 +43,7 @@ class Method:
 
     def dense(self, key, widths: Sequence[int], last: Activation) -> tuple[Dense, ...]:
         """Layers of these widths, ReLU but for the last, from N(0, start^2)."""
-        keys = jax.random.split(key, len(widths) - 1)
-        inner: tuple[Activation, ...] = ("relu",)
-        kinds = (*inner * (len(keys) - 1), last)
-        sizes = zip(keys, pairwise(widths), kinds, strict=True)
-        return tuple(
-            Dense.random(k, pre, post, f, self.start) for k, (pre, post), f in sizes
-        )
+        return stacked(key, widths, last, self.start)
 
     def network(
         self, key, widths: Sequence[int], outputs: int, last: Activation
@@ -137,6 +131,14 @@ class Foretold:
     lives: int = 16
     """tasks of a generation, the same for all members"""
 
+    def worlds(self, said: Said = "program") -> Worlds:
+        """The sines, with the exam of the program or of the paper."""
+        how = {"counts": "exam", "first": "zero"}
+        if said == "paper":
+            how = {"counts": "all", "first": "last action"}
+        task = Sines(self.dimensions, self.shots, self.horizon, **how)  # type: ignore[arg-type]
+        return _trials(Foretelling(task), self.lives)
+
 
 @dataclass(frozen=True)
 class Driven:
@@ -147,6 +149,11 @@ class Driven:
     lives: int = 16
     """tasks of a generation, the same for all members"""
 
+    def worlds(self, rollouts: int = 2, longest: int = 101) -> Worlds:
+        """A robot's roll-outs, of which the last counts."""
+        task = Robot(self.noise, rollouts, longest)  # type: ignore[arg-type]
+        return _trials(Driving(task), self.lives)
+
 
 @experiment
 def foretell(
@@ -156,11 +163,7 @@ def foretell(
     budget: Budget = Budget(generations=1_500, every=100),
 ) -> Experiment:
     """Evolve a network that goes on with sines that it was shown (table 2)."""
-    counts, first = (
-        ("all", "last action") if network.said == "paper" else ("exam", "zero")
-    )
     l, shots = sines.dimensions, sines.shots
-    task = Sines(l, shots, sines.horizon, counts=counts, first=first)
     key, widths = jax.random.key(budget.seed), [l, network.units]
     if network.method == "maml":
         more = [network.units, network.units, l]
@@ -168,7 +171,7 @@ def foretell(
         learner = MAML(layers, jnp.full(STEPS, RATE), shots)
     else:
         learner = network.network(key, widths, l, "linear")
-    worlds = _trials(Foretelling(task), sines.lives)
+    worlds = sines.worlds(network.said)
     return worlds.experiment(learner, search.made(), budget)
 
 
@@ -187,7 +190,6 @@ def drive(
     method, paper = network.method, network.said == "paper"
     once = method == "maml-zero-shot" or (paper and method != "maml-one-rollout")
     longest = 100 if paper else 101
-    task = Robot(signal.noise, 1 if once else 2, longest)  # type: ignore[arg-type]
     key, widths = jax.random.key(budget.seed), [3, network.units, network.units]
     if method.startswith("maml"):
         layers = network.dense(key, [*widths, *widths[1:], 2], "linear")
@@ -195,7 +197,7 @@ def drive(
         learner = PolicyMAML(layers, jnp.full(STEPS, RATE), longest, exploring)
     else:
         learner = network.network(key, widths, 2, "tanh")
-    worlds = _trials(Driving(task), signal.lives)
+    worlds = signal.worlds(1 if once else 2, longest)
     return worlds.experiment(learner, search.made(), budget)
 
 

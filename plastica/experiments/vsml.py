@@ -222,7 +222,7 @@ def course(
     if part in own:
         there, part = _kept(there, own[part]), "test"
     taught = {"batch": None, "lessons": lessons, "exams": exams}
-    return Classification.of(there, part, **taught, **choices)
+    return Classification.of(there, part, **taught | choices)
 
 
 def _kept(there: ImageSet, which: slice) -> ImageSet:

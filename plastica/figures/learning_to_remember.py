@@ -80,15 +80,14 @@ def ingredients(plan: Plan = Plan()) -> Sweep:
 def elsewhere(plan: Plan = Plan()) -> Sweep:
     """This rule and that of paper 000 in each other's tasks, which no paper shows."""
     rules = {"rule": ["vector_neuron", "pmlp_hebb"], "text": "wizard-of-oz"}
-    sizes = plan.pick(
-        laptop={"length": 20, "hidden": 10, "population": 64},
-        paper={"length": 100, "hidden": 40, "population": 128},
-    )
-    sizes |= {"seed": range(plan.seeds)}
+    rules |= {"told": "nothing", "hidden": plan.pick(10, 40)}
+    rules |= {"population": plan.pick(64, 128)}
     read = {"task": ["memorise", "predict"], "generations": plan.pick(300, 2_000)}
+    read |= {"length": plan.pick(20, 100)}
     asked = {"task": "remember", "search": "gradient"}
     asked |= {"generations": plan.pick(2_000, 100_000)}
-    runs = [grid("meet.meet", **rules, **task, **sizes) for task in (read, asked)]
+    seeds = {"seed": range(plan.seeds)}
+    runs = [grid("meet.meet", **rules, **task, **seeds) for task in (read, asked)]
     names = "task", "rule"
     title = "nats per symbol of unseen text, bits where it predicts"
     picture = partial(drawing.dots, names=names, x=title)

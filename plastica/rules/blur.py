@@ -74,6 +74,8 @@ class BLUR(AbstractChainRule):
     oja: Float[Array, ""] | None = None
     saturation: Float[Array, ""] | None = None  # alpha of tanh, s of exp
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    answers: ClassVar[frozenset[str]] = frozenset({"logits"})
+    batches: ClassVar[bool] = True
 
     def __check_init__(self) -> None:
         """Refuse matrices of several sizes."""

@@ -95,6 +95,7 @@ class PMLPHebb(AbstractRule):
     transposed: bool = eqx.field(static=True, default=True)
     components: Components = eqx.field(static=True, default=(0, 1, 2, 3))
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    answers: ClassVar[frozenset[str]] = frozenset({"logits"})
 
     def __check_init__(self) -> None:
         """Refuse updates that do not fit the network."""

@@ -144,6 +144,7 @@ class VectorNeuron(AbstractRule):
     effect: Update | None = None
     hebbian: int = eqx.field(static=True, default=1)  # component of h_j, Eq. (6), (13)
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    answers: ClassVar[frozenset[str]] = frozenset({"logits"})
 
     def __check_init__(self) -> None:
         """Refuse a network that does not fit."""

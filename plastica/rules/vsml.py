@@ -73,6 +73,8 @@ class VSML(AbstractChainRule):
     told_target: bool = eqx.field(static=True, default=False)
     bound: float = eqx.field(static=True, default=100.0)
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    answers: ClassVar[frozenset[str]] = frozenset({"logits"})
+    batches: ClassVar[bool] = True
 
     def __check_init__(self) -> None:
         """Refuse a grid that cannot be."""

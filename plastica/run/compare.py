@@ -18,7 +18,11 @@ from plastica.store import write_text
 TELLING = ["text", "length", "hidden", "population", "search", "rule", "task", "told"]
 
 
-def compared(runs: Sequence[Path], over: str, out: Path) -> str:
+def compare(
+    runs: Sequence[str | Path],
+    over: str = "evaluations",
+    out: str | Path = "compare.html",
+) -> str:
     """Writes a page of held-out curves and returns the final scores as a table.
 
     Runs that differ in their seed only are one curve, the mean over seeds.
@@ -33,7 +37,7 @@ def compared(runs: Sequence[Path], over: str, out: Path) -> str:
         groups.setdefault(experiment, []).append(rows)
     curves = {name: _mean_curve(group, over) for name, group in groups.items()}
     panel = Panel("Held-out loss", "Means over seeds.", lines(curves, over, "loss"))
-    write_text(out, page("Runs compared", [panel]))
+    write_text(Path(out), page("Runs compared", [panel]))
     table = {}
     for name, group in groups.items():
         final = np.array([rows[-1]["eval/loss"] for rows in group])

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from plastica.errors import Refusal
+from plastica.files import in_file
 from plastica.run.record import Record, Records, finished, record, write_records
 from plastica.shown import Panel, Table
 from plastica.store import suffixed
@@ -197,7 +198,11 @@ def _passed_on(interrupted: Event, alive: set[subprocess.Popen]) -> Iterator[Non
 def _in_process(run: Planned, runs: Path, alive: set[subprocess.Popen]) -> int:
     place = runs / run.name
     if (place / "config.json").is_file():
-        words = ["resume", str(place)]
+        own = {"experiment": run.experiment} | run.arguments
+        files = {
+            n: own[n] for n in ("experiment", "rule", "task") if in_file(own.get(n))
+        }
+        words = ["resume", str(place), *flags(files)]
     else:
         words = ["train", run.experiment, "--out", str(place), *flags(run.arguments)]
         words += ["--init-from", str(runs / run.start.name)] if run.start else []

@@ -72,6 +72,12 @@ def resume(
     """
     run = Run(experiment, folder)
     begun = run.folder.config()  # refuses what is no run, before anything is written
+    if (had := begun.get("data", {})) != (have := dict(experiment.sources)):
+        names = sorted({name for name, _ in had.items() ^ have.items()})
+        raise Refusal(
+            f"{folder} was started on other data: {', '.join(names)} is not what it "
+            "was; bring it back, or start a new run"
+        )
     total = begun["generations"] if generations is None else generations
     run.experiment = replace(experiment, generations=total)
 

@@ -1,6 +1,7 @@
 """A course: lessons that are taught, then exams that are not."""
 
 import abc
+import math
 from typing import ClassVar, Literal
 
 import equinox as eqx
@@ -32,6 +33,7 @@ class AbstractCourse(AbstractTask):
     label: Label = eqx.field(static=True, kw_only=True, default="one-hot")
     honest: int | None = eqx.field(static=True, kw_only=True, default=None)
     gives: ClassVar[frozenset[str]] = frozenset({"target"})
+    asks: ClassVar[str] = "logits"
 
     def __check_init__(self) -> None:
         """Refuse a course without ticks or without enough in a batch."""
@@ -53,6 +55,15 @@ class AbstractCourse(AbstractTask):
     def ticks(self) -> int:
         """Lessons and exams."""
         return self.lessons + self.exams
+
+    @property
+    def outputs(self) -> int:
+        """A logit for every answer."""
+        return self.answers
+
+    def yardsticks(self) -> dict[str, float]:
+        """All answers alike."""
+        return {"chance": math.log(self.answers)}
 
     def network(self, *hidden: int) -> Network:
         """A chain from what is shown over hidden layers to the answers."""

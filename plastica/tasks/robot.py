@@ -55,6 +55,8 @@ class Robot(AbstractTask):
     rollouts: int = eqx.field(static=True, default=2)
     longest: int = eqx.field(static=True, default=101)
     gives: ClassVar[frozenset[str]] = frozenset({"reward"})
+    asks: ClassVar[str] = "numbers"
+    outputs: ClassVar[int] = 2  # type: ignore[assignment, misc]
 
     def __check_init__(self) -> None:
         """Refuse noise below zero, and a life without ticks."""

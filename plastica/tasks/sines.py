@@ -44,6 +44,8 @@ class Sines(AbstractTask):
     counts: Counts = eqx.field(static=True, default="exam")
     first: First = eqx.field(static=True, default="zero")
     gives: ClassVar[frozenset[str]] = frozenset({"target"})
+    asks: ClassVar[str] = "numbers"
+    shows_target: ClassVar[bool] = True
 
     def __check_init__(self) -> None:
         """Refuse what leaves nothing to hear or to predict."""
@@ -64,6 +66,11 @@ class Sines(AbstractTask):
     def ticks(self) -> int:
         """Taught ticks and those of the exam."""
         return self.shots + self.exam
+
+    @property
+    def outputs(self) -> int:
+        """A number for every sine."""
+        return self.dimensions
 
     def init(self, key: PRNGKeyArray) -> Waves:
         """New waves."""

@@ -35,6 +35,8 @@ class Text(AbstractTask):
     length: int = eqx.field(static=True)
     readings: int = eqx.field(static=True, default=1)
     gives: ClassVar[frozenset[str]] = frozenset({"target"})
+    asks: ClassVar[str] = "logits"
+    shows_target: ClassVar[bool] = True
 
     def __check_init__(self) -> None:
         """Refuse a passage that the text cannot hold."""
@@ -77,6 +79,11 @@ class Text(AbstractTask):
     def ticks(self) -> int:
         """All readings together."""
         return self.length * self.readings
+
+    @property
+    def outputs(self) -> int:
+        """A logit for every symbol."""
+        return self.symbols
 
     def init(self, key: PRNGKeyArray) -> Place:
         """A passage, every start equally likely."""

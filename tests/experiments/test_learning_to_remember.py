@@ -103,8 +103,7 @@ def told(run):
 
 
 def test_knobs_choose_the_network(corpus, monkeypatch):
-    module = "plastica.experiments.learning_to_remember.load"
-    monkeypatch.setattr(module, lambda name: corpus)
+    monkeypatch.setattr("plastica.experiments.parts.load", lambda *how: corpus)
     alone = remember(hidden=0).learner
     assert alone.network.sizes == (27,) and alone.neuron is None
     blind = remember(self_connections=False).learner

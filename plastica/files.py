@@ -1,29 +1,40 @@
-"""A file of the user's own: executed where the user names it, and known by its code."""
+"""A file of a user's: executed where its user names it, and known by its code."""
 
 import ast
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from plastica.errors import Refusal, unknown
 
 
-def function_in(
-    name: str, wanted: str | None = None, changed: bool = False
-) -> tuple[Callable[..., Any], str]:
-    """The function that `FILE.py:FUNCTION` names, and the checksum of the file's code.
+class Own(NamedTuple):
+    """A user's function or class, its name FILE.py:NAME, its code's checksum."""
+
+    name: str
+    value: Any
+    sha256: str | None  # None: the package's own; "": it stands in no file
+
+
+def in_file(name: Any) -> bool:
+    """Whether a name is of something in a file."""
+    return isinstance(name, str) and ".py" in name
+
+
+def named(name: str, wanted: str | None = None, changed: bool = False) -> Own:
+    """What `FILE.py:NAME` names, a function or a class.
 
     The file is executed only if its code has the checksum `wanted`, where there is
     one, or if it may have `changed`. Its folder is searched for what it imports.
     """
-    path, _, function = name.partition(":")
+    path, _, own = name.partition(":")
     file = Path(path)
     if not file.is_file():
-        raise Refusal(f"there is no file {path}; name a function as FILE.py:FUNCTION")
+        raise Refusal(f"there is no file {path}; name what is in one as FILE.py:NAME")
     content = _read(file)  # once: what is checked is what is executed
     found = checksum(file.resolve(), content)
     known = (found, hashlib.sha256(content).hexdigest())  # older runs have the file's
@@ -33,15 +44,41 @@ def function_in(
             f"{found[:12]}, and that was {wanted[:12]}; bring back the file as it was, "
             "or take it as it is with --changed"
         )
-    module = ModuleType(f"{file.stem} ({path})")
-    module.__file__ = str(file)
-    sys.modules[module.__name__] = module  # where dataclasses look for their types
-    sys.path.insert(0, str(file.parent.resolve()))
-    exec(compile(content, str(file), "exec"), module.__dict__)
-    functions = {k: v for k, v in vars(module).items() if inspect.isfunction(v)}
-    if function not in functions:
-        raise unknown(f"{path} has no function", function, functions)
-    return functions[function], found
+    module = _executed(file.resolve(), content, found)
+    there = {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) or inspect.isclass(value)
+    }
+    if own not in there:
+        raise unknown(f"{path} has no function or class", own, there)
+    return Own(name, there[own], found)
+
+
+def of_value(value: Any) -> Own | None:
+    """A class or function by the file that it stands in; None where it is in none."""
+    try:
+        file = Path(inspect.getfile(value)).resolve()
+    except (OSError, TypeError):
+        return None
+    here = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+    return Own(f"{here}:{value.__qualname__}", value, checksum(file, _read(file)))
+
+
+def _executed(file: Path, content: bytes, found: str) -> ModuleType:
+    """The file as a module, executed once for the same code."""
+    name = f"{file.stem} ({found} of {file})"
+    if name not in sys.modules:
+        module = ModuleType(name)
+        module.__file__ = str(file)
+        sys.modules[name] = module  # where dataclasses look for their types
+        sys.path.insert(0, str(file.parent))  # stays, for imports inside functions
+        try:
+            exec(compile(content, str(file), "exec"), module.__dict__)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
 
 
 def checksum(file: Path, content: bytes) -> str:

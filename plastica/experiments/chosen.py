@@ -1,0 +1,87 @@
+"""Parts that are chosen by name: of the package, or of a class of the user's own."""
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, make_dataclass
+from itertools import combinations
+from typing import Any, ClassVar, TypeVar, get_type_hints
+
+from plastica.errors import Refusal, unknown
+from plastica.files import Own, in_file, named, of_value
+
+Part = TypeVar("Part", bound="Chosen")
+PLAIN = (bool, int, float, str, tuple, type(None))  # what a knob can be
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A part with a name, its first field, and the arguments of `make` as knobs."""
+
+    make: ClassVar[Callable[..., Any]]
+    knobs: ClassVar[tuple[str, ...]] = ()
+    sha256: ClassVar[str | None] = None  # of a user's code; "" where it is in no file
+
+    def made(self, given: Mapping[str, Any]) -> Any:
+        """What `make` makes of the knobs, and of what it asks for of the `given`."""
+        asked = inspect.signature(self.make).parameters.keys() & given.keys()
+        own = {name: getattr(self, name) for name in self.knobs}
+        return self.make(**{name: given[name] for name in asked}, **own)
+
+
+def part_of(
+    base: type[Part], own: Own, make: Callable[..., Any], given: Collection[str] = ()
+) -> Part:
+    """A part whose knobs are what `make` can be told, but for what is `given` to it.
+
+    Arguments whose defaults are no numbers, words or tuples are left as they are.
+    """
+    hints, knobs = get_type_hints(make, include_extras=True), []
+    for name, told in inspect.signature(make).parameters.items():
+        if name in given or told.kind in (told.VAR_POSITIONAL, told.VAR_KEYWORD):
+            continue
+        if told.default is told.empty:
+            raise Refusal(
+                f"{own.name} asks for `{name}`, which nobody tells it; give it a "
+                f"default, and it is a knob{_or_one_of(given)}"
+            )
+        if isinstance(told.default, PLAIN):
+            kind = hints.get(name, type(told.default))
+            knobs.append((name, kind, field(default=told.default)))
+    names = tuple(name for name, *_ in knobs)
+    _refuse_shared({own.name: names, "every choice": [f.name for f in fields(base)]})
+    space = {"make": staticmethod(make), "knobs": names, "sha256": own.sha256}
+    kind = make_dataclass(
+        base.__name__, knobs, bases=(base,), namespace=space, frozen=True
+    )
+    return kind(own.name)
+
+
+def looked_up(what: Any, said: str, known: Mapping[str, Any]) -> Own:
+    """What a name stands for: one of the `known`, or something of the user's own."""
+    if isinstance(what, Own):
+        return what
+    if in_file(what):
+        return named(what)
+    if inspect.isclass(what) or inspect.isfunction(what):
+        return of_value(what) or Own(what.__qualname__, what, "")
+    if what not in known:
+        own = "or name your own: FILE.py:CLASS"
+        raise Refusal(f"{unknown(f'there is no {said}', what, known)}; {own}")
+    return Own(what, known[what], None)
+
+
+def refuse_shared(parts: Mapping[str, Any]) -> None:
+    """Refuse parts of which two have a knob of one name."""
+    _refuse_shared({n: [f.name for f in fields(each)] for n, each in parts.items()})
+
+
+def _refuse_shared(names: Mapping[str, Collection[str]]) -> None:
+    for (one, its), (other, theirs) in combinations(names.items(), 2):
+        for name in sorted({*its} & {*theirs}):
+            raise Refusal(
+                f"{one} has a knob `{name}`, and so has {other}; rename yours"
+            )
+
+
+def _or_one_of(given: Collection[str]) -> str:
+    return f"; or ask for one of {', '.join(given)}" if given else ""

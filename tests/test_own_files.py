@@ -23,7 +23,7 @@ from .runs import ROOT, assert_same_run
 from .test_cli import done, refused
 from .test_resume import ended, started
 
-FILES = ROOT / "tests" / "own"
+FILES = ROOT / "examples"
 RULE, TASK = ["--rule", "plasticity.py:Plasticity"], ["--task", "maze.py:TMaze"]
 SEARCH = ["--population=16", "--sigma=0.3", "--every=20"]
 COMMON = ["--generations=60", "--members-per-device=4", "--devices=2"]

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import plastica as pl
+from examples.maze import TMaze
+from examples.plasticity import Plasticity
 from plastica.baselines import Apart, Hears
 from plastica.cli.source import complete, find
 from plastica.errors import Refusal
@@ -21,9 +23,6 @@ from plastica.lifetime import birth, live
 from plastica.run.record import read_records
 from plastica.run.sweep import made_elsewhere
 from plastica.tasks import Toy
-
-from ..own.maze import TMaze
-from ..own.plasticity import Plasticity
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = jax.random.key(0)

@@ -17,9 +17,16 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from plastica.errors import Refusal
 from plastica.learner import AbstractChainRule, Feedback
 from plastica.network import Network, drawn
-from plastica.rules.blur_variants import Variant, activated
-
-VARIANCE_FLOOR, SQUARES_FLOOR, STEEPNESS = 1e-5, 1e-9, 1e-3
+from plastica.rules.blur_variants import (
+    Variant,
+    activated,
+    mixed,
+    of_unit_norm,
+    oja,
+    saturated,
+    standardised,
+    with_unit,
+)
 
 
 class Synapses(NamedTuple):
@@ -73,6 +80,7 @@ class BLUR(AbstractChainRule):
     deviation: Float[Array, "3 k"] | None = None
     oja: Float[Array, ""] | None = None
     saturation: Float[Array, ""] | None = None  # alpha of tanh, s of exp
+    rescale_to: Float[Array, ""] | None = None  # norm of stored synapses; None: 1
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
     answers: ClassVar[frozenset[str]] = frozenset({"logits"})
     batches: ClassVar[bool] = True
@@ -169,41 +177,75 @@ class BLUR(AbstractChainRule):
     def predict(
         self, state: BLURState, x: Float[Array, "*batch n_1"]
     ) -> tuple[BLURState, Float[Array, "*batch n_L"]]:
-        """The forward sweep, Eq. (5), all neurons beginning at zero."""
-        nu, w = self.nu, state.w
-        if self.variant.unit_synapses == "stored":
-            w = jax.tree.map(_unit, w)
+        """The forward sweep, Eq. (5), in which all neurons begin at zero."""
+        w = self._stored(state.w)
         samples = x.reshape(-1, x.shape[-1])
         a = [jnp.zeros((self.k, *samples.shape)).at[0].set(samples)]
-        bias = _mixed(nu, jnp.ones((self.k, 1, 1)))
-        for l, w_l in enumerate(map(self._read, w.up)):
-            last = l == len(w.up) - 1
-            heard = _mixed(nu, a[l]) @ w_l[:, :-1] + bias @ w_l[:, -1:]
-            z = self.eta * heard  # Eq. (5)
-            sigma = self.variant.sigma_last if last else self.variant.sigma
-            if not last or self.variant.normalised == "all":
-                z = self._normalised(z, 1 if last else 0)
-            a.append(activated(sigma, z))
+        for l, w_l in enumerate(w.up):
+            z = self.eta * mixed(self.nu, with_unit(a[l])) @ self._transposed(w_l)
+            a.append(self._activated(z, last=l == len(w.up) - 1))  # Eq. (5)
         return BLURState(tuple(a), w), a[-1][0].reshape(*x.shape[:-1], -1)
 
     def learn(self, state: BLURState, feedback: Feedback) -> BLURState:
         """The label, the backward sweep, Eq. (6), and the synapses, Eq. (7) and (8)."""
-        a = list(state.a)
-        a[-1] = self._shown(a[-1], feedback.target.reshape(a[-1].shape[1:]))
-        down = state.w.down or [w[..., :-1].swapaxes(-1, -2) for w in state.w.up[1:]]
+        a, (up, down) = list(state.a), state.w
+        a[-1] = self._labelled(a[-1], feedback.target.reshape(a[-1].shape[1:]))
+        back = down or [w[..., :-1].swapaxes(-1, -2) for w in up[1:]]
         for l in range(len(a) - 2, 0, -1):
-            a[l] = self._back(a[l], a[l + 1], self._read(down[l - 1]))
-        up = tuple(self._renewed(w, a[l], a[l + 1]) for l, w in enumerate(state.w.up))
-        back = tuple(
-            self._renewed(w, a[l + 1], a[l]) for l, w in enumerate(state.w.down, 1)
-        )
-        return BLURState(tuple(a), Synapses(up, back))
+            z = mixed(self.mu, a[l + 1]) @ self._transposed(back[l - 1])
+            a[l] = self._swept_back(a[l], z)  # Eq. (6)
+        up = [self._changed(w, with_unit(a[l]), a[l + 1]) for l, w in enumerate(up)]
+        down = [self._changed(w, a[l + 1], a[l]) for l, w in enumerate(down, 1)]
+        return BLURState(tuple(a), Synapses(tuple(up), tuple(down)))
 
     def rest(self, state: BLURState) -> BLURState:
         """Activations at zero, synapses kept."""
         return state._replace(a=jax.tree.map(jnp.zeros_like, state.a))
 
-    def _shown(self, a, target):
+    def _changed(
+        self,
+        w: Float[Array, "s post pre"],
+        a_i: Float[Array, "k batch pre"],
+        a_j: Float[Array, "k batch post"],
+    ) -> Float[Array, "s post pre"]:
+        """Synapses from sources i to targets j after a batch, Eq. (7) and (8)."""
+        f, eta, s, variant = self.f_tilde, self.eta_tilde, len(w), self.variant
+        batch = a_j.shape[1] if variant.batch == "mean" else 1
+        post = mixed(self.mu_tilde[:s], a_j)
+        pre = mixed(self.nu_tilde[:, :s].T, a_i)
+        phi = post.swapaxes(-1, -2) @ pre / batch
+        new = f * w + eta * phi  # Eq. (7)
+        if self.oja is not None:
+            squares = jnp.sum(post**2, 1)[..., None] / batch
+            new -= oja(variant.oja, self.oja, f, eta, w, phi, squares)  # Eq. (8)
+        if self.saturation is None:
+            return new
+        return saturated(variant.saturation, self.saturation, w, new)
+
+    def _stored(self, w: Synapses) -> Synapses:
+        """Synapses as they are kept: of unit norm, if that is asked for (C.6)."""
+        if self.variant.unit_synapses != "stored":
+            return w
+        scale = 1.0 if self.rescale_to is None else self.rescale_to
+        return jax.tree.map(lambda each: scale * of_unit_norm(each), w)
+
+    def _transposed(self, w: Float[Array, "s post pre"]) -> Float[Array, "s pre post"]:
+        """From sources to targets, of unit norm where a sweep asks for that (C.6)."""
+        inside = self.variant.unit_synapses == "inside"
+        return (of_unit_norm(w) if inside else w).swapaxes(-1, -2)
+
+    def _activated(
+        self, z: Float[Array, "k batch n"], last: bool
+    ) -> Float[Array, "k batch n"]:
+        """sigma of the forward sweep, after the normalisation of 3.4."""
+        variant = self.variant
+        if not last or variant.normalised == "all":
+            z = self._normalised(z, 1 if last else 0)
+        return activated(variant.sigma_last if last else variant.sigma, z)
+
+    def _labelled(
+        self, a: Float[Array, "k batch n_L"], target: Float[Array, "batch n_L"]
+    ) -> Float[Array, "k batch n_L"]:
         """The last layer's states when the label has come (3.3)."""
         right = target > 0
         if self.variant.told == "error":
@@ -211,70 +253,23 @@ class BLUR(AbstractChainRule):
             return a.at[1].multiply(error).at[2:].set(0.0)
         return a.at[1].set(jnp.where(right, 1.0, -1.0)).at[2:].set(0.0)
 
-    def _read(self, w):
-        """From sources to targets, of unit norm if that is asked for (C.6)."""
-        inside = self.variant.unit_synapses == "inside"
-        return (_unit(w) if inside else w).swapaxes(-1, -2)
-
-    def _back(self, a, above, w):
+    def _swept_back(
+        self, a: Float[Array, "k batch n"], z: Float[Array, "k batch n"]
+    ) -> Float[Array, "k batch n"]:
         """What the backward sweep makes of a layer, Eq. (6), or as in Eq. (4)."""
-        f, eta, mu = self.f, self.eta, self.mu
-        heard = _mixed(mu, above) @ w
-        if self.variant.backward == "additive":
-            a = f * a + eta * heard  # Eq. (6)
-        elif self.variant.backward == "multiplicative":
-            a = f * a * heard
-        else:
-            a = f * a.at[1:].multiply(heard[1:])  # Eq. (4)
+        f, eta = self.f, self.eta
+        a = {
+            "additive": lambda: f * a + eta * z,  # Eq. (6)
+            "multiplicative": lambda: f * a * z,
+            "second state": lambda: f * a.at[1:].multiply(z[1:]),  # Eq. (4)
+        }[self.variant.backward]()
         return activated(self.variant.sigma_back, self._normalised(a, 2))
 
-    def _renewed(self, w, a_i, a_j):
-        """Synapses from sources i to targets j after a batch, Eq. (7) and (8)."""
-        f, eta, s = self.f_tilde, self.eta_tilde, w.shape[0]
-        nu, post = self.nu_tilde[:, :s].T, _mixed(self.mu_tilde[:s], a_j)
-        shared = post.shape[1] if self.variant.batch == "mean" else 1
-        phi = post.swapaxes(-1, -2) @ _mixed(nu, a_i)
-        if w.shape[-1] > a_i.shape[-1]:
-            bias = _mixed(nu, jnp.ones((self.k, 1, 1)))
-            phi = jnp.concatenate([phi, jnp.sum(post, 1)[..., None] * bias], -1)
-        phi = phi / shared
-        new = f * w + eta * phi  # Eq. (7)
-        if self.oja is not None:
-            new -= self._oja(self.oja, w, phi, jnp.sum(post**2, 1)[..., None] / shared)
-        if self.saturation is None:
-            return new
-        if self.variant.saturation == "tanh":
-            return self.saturation * jnp.tanh(new / self.saturation)  # section 3.4
-        steepness = STEEPNESS + jnp.abs(self.saturation)
-        return w + (new - w) * jnp.exp(-jnp.abs(w) * steepness)
-
-    def _oja(self, g, w, phi, post_squares):
-        """What keeps synapses bounded: Eq. (8), or as the authors' program has it."""
-        f, eta, form = self.f_tilde, self.eta_tilde, self.variant.oja
-        w_squares = jnp.sum(w**2, -1, keepdims=True)  # over the sources r
-        first = g * (f - 1) * w * w_squares
-        return {
-            "first": lambda: first,
-            "whole": lambda: first + eta * w * jnp.sum(w * phi, -1, keepdims=True),
-            "released": lambda: jnp.abs(g * eta) * w * w_squares,
-            "activations": lambda: jnp.abs(g * eta) * w * post_squares,
-        }[form]()  # Eq. (8)
-
-    def _normalised(self, z, place: int):
+    def _normalised(
+        self, z: Float[Array, "k batch n"], place: int
+    ) -> Float[Array, "k batch n"]:
         """Units' states over the batch, brought to a mean and deviation (3.4)."""
         if self.mean is None or self.deviation is None:
             return z
-        centred = z - jnp.mean(z, 1, keepdims=True)
-        variance = jnp.mean(centred**2, 1, keepdims=True)
         mean, deviation = (m[place][:, None, None] for m in (self.mean, self.deviation))
-        return mean + deviation * centred / jnp.sqrt(variance + VARIANCE_FLOOR)
-
-
-def _mixed(matrix: Float[Array, "c d"], a: Float[Array, "d batch n"]):
-    """Each neuron's states mixed: sum over d of matrix[c, d] a[d]."""
-    return jnp.tensordot(matrix, a, 1)
-
-
-def _unit(w: Float[Array, "s post pre"]) -> Float[Array, "s post pre"]:
-    """Each target's synapses divided by the root of their sum of squares."""
-    return w / jnp.sqrt(jnp.sum(w**2, -1, keepdims=True) + SQUARES_FLOOR)
+        return mean + deviation * standardised(z)

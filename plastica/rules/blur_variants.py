@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from plastica.errors import check_word, check_words
 
+VARIANCE_FLOOR, SQUARES_FLOOR, STEEPNESS = 1e-5, 1e-9, 1e-3
 SIGMA = {
     "identity": lambda x: x,
     "relu": jax.nn.relu,
@@ -59,3 +60,64 @@ def activated(name: str, z: Float[Array, "k batch n"]) -> Float[Array, "k batch 
         return sigma(z)
     slopes = jax.jvp(sigma, (z[1:],), (jnp.ones_like(z[1:]),))[1]
     return jnp.concatenate([sigma(z[:1]), slopes])
+
+
+def with_unit(a: Float[Array, "k batch n"]) -> Float[Array, "k batch n_and_unit"]:
+    """A layer and its unit element, whose states are all 1: the source of biases."""
+    return jnp.concatenate([a, jnp.ones((*a.shape[:2], 1), a.dtype)], -1)
+
+
+def mixed(
+    matrix: Float[Array, "c d"], a: Float[Array, "d batch n"]
+) -> Float[Array, "c batch n"]:
+    """Each neuron's states mixed: sum over d of matrix[c, d] a[d]."""
+    return jnp.tensordot(matrix, a, 1)
+
+
+def standardised(z: Float[Array, "k batch n"]) -> Float[Array, "k batch n"]:
+    """Mean 0 and deviation 1 over the batch, for every unit and state."""
+    centred = z - jnp.mean(z, 1, keepdims=True)
+    variance = jnp.mean(centred**2, 1, keepdims=True)
+    return centred / jnp.sqrt(variance + VARIANCE_FLOOR)
+
+
+def of_unit_norm(w: Float[Array, "s post pre"]) -> Float[Array, "s post pre"]:
+    """Each target's synapses divided by the root of their sum of squares (C.6)."""
+    return w / jnp.sqrt(jnp.sum(w**2, -1, keepdims=True) + SQUARES_FLOOR)
+
+
+def oja(
+    form: str,
+    g: Float[Array, ""],
+    f: Float[Array, ""],
+    eta: Float[Array, ""],
+    w: Float[Array, "s post pre"],
+    phi: Float[Array, "s post pre"],
+    post_squares: Float[Array, "s post 1"],
+) -> Float[Array, "s post pre"]:
+    """What is taken from synapses so that they stay bounded.
+
+    "first" and "whole" are Eq. (8), its first part times g, without and with its
+    second. The others are the authors' program's: squares of the synapses into a
+    target ("released"), or of the target's own states ("activations").
+    """
+    w_squares = jnp.sum(w**2, -1, keepdims=True)  # over the sources r
+    first = g * (f - 1) * w * w_squares
+    return {
+        "first": lambda: first,
+        "whole": lambda: first + eta * w * jnp.sum(w * phi, -1, keepdims=True),
+        "released": lambda: jnp.abs(g * eta) * w * w_squares,
+        "activations": lambda: jnp.abs(g * eta) * w * post_squares,
+    }[form]()
+
+
+def saturated(
+    form: str,
+    size: Float[Array, ""],
+    w: Float[Array, "s post pre"],
+    new: Float[Array, "s post pre"],
+) -> Float[Array, "s post pre"]:
+    """New synapses, bounded by alpha tanh(w / alpha) (3.4), or slower where large."""
+    if form == "tanh":
+        return size * jnp.tanh(new / size)
+    return w + (new - w) * jnp.exp(-jnp.abs(w) * (STEEPNESS + jnp.abs(size)))

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import jaxtyped
 
-from plastica import store
+from plastica import machine, store
 from plastica.errors import Damaged, Refusal, unknown
 from plastica.learner import AbstractLearner, names
 from plastica.network import Network
@@ -29,12 +29,16 @@ UNFIT = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 def save(learner: AbstractLearner, path: str | Path, made: dict | None = None) -> Path:
-    """Writes a learner as `path`.safetensors; `made` says how it came to be."""
+    """Writes a learner as `path`.safetensors; `made` says how it came to be.
+
+    When that was and with which versions is always said.
+    """
+    told = {"versions": machine.versions()} | (made or {}) | {"date": machine.now()}
     about = {
         "format": FORMAT,
         "version": VERSION,
         "learner": _described(learner, ""),
-        "made": made or {},
+        "made": told,
     }
     return store.write_bundle(_stem(path), arrays_of(learner), about)
 

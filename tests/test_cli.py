@@ -23,6 +23,7 @@ from plastica.cli import main
 from plastica.experiments import evolved_rules
 from plastica.figures import evolved_rules as evolved_figures
 from plastica.run.record import record
+from plastica.saving import read_rule
 from plastica.store import read_bundle, read_json, write_bundle, write_json
 
 from .conftest import TALE
@@ -99,6 +100,7 @@ def trained(tmp_path_factory):
         patched.setattr(machine, "set_up", lambda *chosen: None)
         words = ["memorise", *flags(text=folder / "tale.txt", generations=4)]
         words = ["train", *words, "--out", str(folder / "run")]
+        patched.setattr(sys, "argv", ["/usr/bin/plastica", *words])
         said = done(*words)
     return folder / "run", said
 
@@ -126,9 +128,15 @@ def test_a_table_too_wide_for_the_screen_has_a_row_for_each_column(run, monkeypa
 
 
 def lasting(folder):
-    """A run's files but for when and how fast it was made: checkpoints go by time."""
+    """A run's files but for when, how fast and by which command it was made.
+
+    Checkpoints go by time. The command stands in the configuration, in the page that
+    shows it, and in the rule; it is the one thing that differs between the command line
+    and Python, which has none.
+    """
     times = r"(started|seconds|chunk_seconds|crc|checksum)(&quot;|\")"
-    told = re.compile(times + r": (\{[^}]*\}|[^,\n}]+)")
+    command = r"(&quot;|\")command\1: .*"
+    told = re.compile(command + "|" + times + r": (\{[^}]*\}|[^,\n}]+)")
     files, last = {}, f"{last_state(folder)[1]:08d}"
     for path in filter(Path.is_file, folder.rglob("*")):
         saved = path.parent.name == "checkpoints" and path.stem.isdigit()
@@ -136,9 +144,11 @@ def lasting(folder):
             continue
         if path.suffix == ".safetensors":
             arrays, about = read_bundle(path.with_suffix(""))
+            made = about.get("made", {})
+            lost = "seconds" in about, made.pop("date", ""), made.pop("command", "")
             about.pop("seconds", None)
             bits = {n: (a.dtype, a.shape, a.tobytes()) for n, a in arrays.items()}
-            content = bits, about
+            content = bits, about, list(map(bool, lost))
         else:
             text = told.sub("", path.read_text())
             content = re.sub(r", \d{4}-\d\d-\d\d", "", text)
@@ -154,6 +164,12 @@ def test_python_leaves_the_same_folder_record_and_figure(trained, here):
         evolved_rules.memorise(**knobs), here / "again", engine=pl.Engine(chunk=chunk)
     )
     theirs, ours = lasting(folder), lasting(made.path)
+    for place, command in (
+        (folder, "plastica train memorise --length="),
+        (made.path, "from Python"),
+    ):
+        for said in (read_json(place / "config.json"), read_rule(place)[1]["made"]):
+            assert said["command"].startswith(command)
     assert theirs.keys() == ours.keys() and {"report.html", "scores.json"} < ours.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
     when = {"seconds": 60.0, "started": ""}

@@ -86,6 +86,11 @@ def test_the_rule_is_the_best_by_held_out_loss(whole, corpus):
     scores = [row["eval/loss"] for row in whole.rows() if "eval/loss" in row]
     made = read_rule(whole.path)[1]["made"]
     assert made["eval/loss"] == min(scores)
+    config = whole.folder.config()
+    for name in ("command", "source", "seed", "data", "versions", "commit"):
+        assert made[name] == config[name]
+    assert made["command"] == "from Python" and made["date"] >= config["started"]
+    assert made["generation"] == 2 * scores.index(min(scores))
     best = whole.best()
     assert eqx.tree_equal(pl.load(whole.path), best)
     key = key_for(jax.random.key(0), "evaluation")
@@ -203,7 +208,8 @@ def test_a_first_evaluation_that_diverged_does_not_hide_better_ones(corpus, tmp_
     fragile = Fragile(jnp.zeros(3), "at zero")
     run = pl.train(small(corpus, 2, learner=fragile), tmp_path / "run")
     made = read_bundle(run.folder.best)[1]["made"]
-    assert made == {"generation": 2, "eval/loss": pytest.approx(np.log(27))}
+    told = {"generation": 2, "eval/loss": pytest.approx(np.log(27))}
+    assert made == made | told and made.keys() - told.keys() == {"versions", "date"}
     with pytest.raises(pl.Refusal, match="like="):
         pl.load(run.path)
     assert eqx.tree_equal(pl.load(run.path, like=fragile), run.best())

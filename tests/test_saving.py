@@ -1,5 +1,6 @@
 """Learners on disk: every one comes back, and nothing else gets in."""
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 import equinox as eqx
@@ -249,6 +250,15 @@ def test_a_word_changed_in_the_description_is_noticed(tmp_path):
     assert path.read_bytes() != content
     with pytest.raises(Damaged, match="rule.safetensors is altered"):
         load(tmp_path / "rule")
+
+
+def test_a_rule_says_when_and_with_what_it_was_made(tmp_path):
+    made = read_rule(save(PMLPHebb.zeros(NETWORK), tmp_path / "rule"))[1]["made"]
+    assert made["versions"]["jax"] == jax.__version__
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(made["date"])).seconds < 60
+    told = {"seed": 3, "versions": {"jax": "0"}, "date": "of what it was made from"}
+    made = read_rule(save(PMLPHebb.zeros(NETWORK), tmp_path / "rule", told))[1]["made"]
+    assert made == told | {"date": made["date"]} and made["date"] != told["date"]
 
 
 def test_what_cannot_be_described_is_refused_when_saving(tmp_path):

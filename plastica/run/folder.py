@@ -5,7 +5,7 @@ metrics.jsonl    a line a generation
 checkpoints/     the last three states of the search, the best rule by evaluation, and
                  the rule that it began from, if it was given one
 snapshots/       theta along the way, few enough to animate
-rule.safetensors the rule found
+rule.safetensors the rule found, and how it was made
 scores.json      what it showed on unseen data; report.html draws it
 """
 

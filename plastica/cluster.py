@@ -21,10 +21,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental.multihost_utils import (
-    broadcast_one_to_all,
-    process_allgather,
-)
+from jax.experimental.multihost_utils import broadcast_one_to_all, process_allgather
 
 from plastica import machine
 from plastica.errors import Refusal

@@ -13,6 +13,14 @@ class Refusal(ValueError):
     The command line prints the message by itself and exits with status 2.
     """
 
+    def __str__(self) -> str:
+        """The message; what it quotes may have had lines of its own."""
+        return " ".join(super().__str__().splitlines())
+
+
+class Damaged(Refusal):
+    """A file that is missing, truncated, altered, or not what it is named for."""
+
 
 class Interrupted(SystemExit):
     """A signal ended the run, its generation saved; carries the exit status."""

@@ -17,7 +17,7 @@ from plastica.store import read_bundle, write_bundle
 class Living:
     """A newborn that goes on living from one call to the next.
 
-        mind = Living(plastica.load("rule.npz"), key=0)
+        mind = Living(plastica.load("rule.safetensors"), key=0)
         y = mind.predict(x)
         mind.learn(target)
 
@@ -82,11 +82,5 @@ class Living:
         return living
 
 
-@eqx.filter_jit
-def _predicted(learner, state, x):
-    return learner.predict(state, x)
-
-
-@eqx.filter_jit
-def _learned(learner, state, feedback):
-    return learner.learn(state, feedback)
+_predicted = eqx.filter_jit(lambda learner, *told: learner.predict(*told))
+_learned = eqx.filter_jit(lambda learner, *told: learner.learn(*told))

@@ -3,7 +3,10 @@
 import contextlib
 import os
 import platform
+import shlex
 import subprocess
+import sys
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -67,14 +70,32 @@ def room() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def description() -> dict[str, Any]:
-    """Versions, devices and processor, to be recorded with a run."""
-    versions = {"python": platform.python_version()}
+def versions() -> dict[str, str]:
+    """Of Python, and of the packages on which numbers depend."""
+    found = {"python": platform.python_version()}
     for name in RECORDED:
         with contextlib.suppress(PackageNotFoundError):
-            versions[name] = version(name)
+            found[name] = version(name)
+    return found
+
+
+def now() -> str:
+    """The time, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def command() -> str:
+    """The command that this process carries out, or that it is none of plastica's."""
+    program, *words = sys.argv or [""]
+    path, here = Path(program), Path(__file__).parent  # where __main__.py is
+    typed = path.stem == "plastica" or path.parent == here
+    return shlex.join(["plastica", *words]) if typed else "from Python"
+
+
+def description() -> dict[str, Any]:
+    """Versions, devices and processor, to be recorded with a run."""
     return {
-        "versions": versions,
+        "versions": versions(),
         "devices": [str(device.device_kind) for device in jax.devices()],
         "platform": jax.default_backend(),
         "processor": _told("model name") or platform.processor() or platform.machine(),

@@ -1,4 +1,4 @@
-"""Learners on disk, as a description of classes and fields beside their arrays.
+"""Learners on disk, as a description of classes and fields with their arrays.
 
 What a file names is looked up among the package's own learners and their parts, never
 imported; a learner of the user's own is loaded into one `like` it.
@@ -6,7 +6,6 @@ imported; a learner of the user's own is loaded into one `like` it.
 
 import dataclasses
 import inspect
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import MISSING
@@ -19,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import jaxtyped
 
-from plastica.errors import Refusal, unknown
+from plastica import machine, store
+from plastica.errors import Damaged, Refusal, unknown
 from plastica.learner import AbstractLearner, names
 from plastica.network import Network
-from plastica.store import Damaged, layout, read_bundle, suffixed, write_bundle
 
 FORMAT, VERSION = "plastica rule", 1
 ZOO = Path(__file__).with_name("zoo")
@@ -30,20 +29,22 @@ UNFIT = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 def save(learner: AbstractLearner, path: str | Path, made: dict | None = None) -> Path:
-    """Writes a learner as `path`.npz and `path`.json; `made` says how it came to be."""
-    path = _stem(path)
+    """Writes a learner as `path`.safetensors; `made` says how it came to be.
+
+    When that was and with which versions is always said.
+    """
+    told = {"versions": machine.versions()} | (made or {}) | {"date": machine.now()}
     about = {
         "format": FORMAT,
         "version": VERSION,
         "learner": _described(learner, ""),
-        "made": made or {},
+        "made": told,
     }
-    write_bundle(path, arrays_of(learner), about)
-    return suffixed(path, ".npz")
+    return store.write_bundle(_stem(path), arrays_of(learner), about)
 
 
 def load(path: str | Path, like: AbstractLearner | None = None) -> AbstractLearner:
-    """A learner from `path`.npz and `path`.json, from a run's folder, or "zoo:NAME".
+    """A learner from `path`.safetensors, from a run's folder, or from "zoo:NAME".
 
     `like` is a learner of the same class and shapes, needed for a user's own classes.
     """
@@ -57,8 +58,7 @@ def load(path: str | Path, like: AbstractLearner | None = None) -> AbstractLearn
     except Refusal:
         raise
     except UNFIT as error:
-        said = str(error).split("\n")[0]
-        raise Damaged(f"{path} does not describe a learner: {said}") from error
+        raise Damaged(f"{path} does not describe a learner: {error}") from error
     if not isinstance(learner, AbstractLearner):
         raise Damaged(f"{path} describes no learner, but {type(learner).__name__}")
     return learner
@@ -67,12 +67,12 @@ def load(path: str | Path, like: AbstractLearner | None = None) -> AbstractLearn
 def read_rule(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
     """The arrays and the description of a saved learner."""
     stem = _stem(path)
-    if not os.path.lexists(suffixed(stem, ".json")):
+    if not store.is_bundle(stem):
         raise Refusal(
-            f"there is no rule at {path}: {suffixed(stem, '.json')} does not exist; "
-            "name a rule's .npz, or a run that is finished"
+            f"there is no rule at {path}: {stem}{store.SUFFIX} does not exist; name a "
+            f"rule's {store.SUFFIX}, or a run that is finished"
         )
-    arrays, about = read_bundle(stem)
+    arrays, about = store.read_bundle(stem)
     if about.get("format") != FORMAT:
         raise Refusal(f"{path} is not a rule: it says format {about.get('format')!r}")
     if about.get("version") != VERSION:
@@ -85,7 +85,7 @@ def read_rule(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
 
 def in_zoo(name: str) -> Path:
     """Where a rule of the zoo stands, without its suffix."""
-    found = sorted(rule.stem for rule in ZOO.glob("*.npz"))
+    found = [rule.name for rule in store.bundles(ZOO)]
     if name not in found:
         raise unknown("the zoo has no rule", name, found)
     return ZOO / name
@@ -250,10 +250,10 @@ def _stem(path: str | Path) -> Path:
     path = Path(path)
     if path.is_dir():
         path = path / "rule"
-    return path.with_suffix("") if path.suffix in (".npz", ".json") else path
+    return path.with_suffix("") if path.suffix in store.ENDS else path
 
 
 def _spelled(arrays: dict[str, np.ndarray]) -> defaultdict[str, str]:
     """The type and shape of each array, as they are written; others are missing."""
-    spelled = {k: f"{dtype}{shape}" for k, (shape, dtype) in layout(arrays).items()}
+    spelled = {k: f"{kind}{shape}" for k, (shape, kind) in store.layout(arrays).items()}
     return defaultdict(lambda: "missing", spelled)

@@ -1,7 +1,7 @@
 """Arrays on disk: written aside, checksummed, renamed; never pickled, never half there.
 
-A bundle is two files, `NAME.npz` with the arrays and `NAME.json` that says what they
-are and holds the checksums of both. The second is renamed last and makes it whole.
+A bundle is one file, `NAME.safetensors`. Its header says what the arrays are, and holds
+a checksum of them and one of what it says. Older bundles are twins, which are read.
 """
 
 import contextlib
@@ -9,103 +9,104 @@ import errno
 import hashlib
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
-from plastica.errors import Refusal
+from plastica import twins
+from plastica.errors import Damaged, Refusal
 
-Guard = Callable[[], None]
-_guard: ContextVar[Guard | None] = ContextVar("guard", default=None)
-LARGEST = 16 * 2**30  # bytes that one bundle's arrays may unpack to
-UNREADABLE = (  # what NumPy and zipfile raise at an archive that is none
-    *(OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-
-
-class Damaged(Refusal):
-    """A file that is truncated, altered, or not what it is named for."""
+_guard: ContextVar[Callable[[], None] | None] = ContextVar("guard", default=None)
+LARGEST = 16 * 2**30  # bytes of a file, or that an older one may unpack to
+SUFFIX = ".safetensors"
+THERE = (SUFFIX, twins.DESCRIBED)  # a bundle stands where one of these does
+ENDS = (*THERE, twins.ARRAYS)
+SAID = "plastica"  # the one entry of a header's metadata
+KINDS = "biufc"  # of numbers that both NumPy and the format have, up to 8 bytes
 
 
-def write_bundle(path: Path, arrays: dict[str, np.ndarray], about: dict) -> None:
-    """Writes `path`.npz and `path`.json, both aside before either is renamed.
-
-    What was there before stays whole, unless the process dies between the two renames;
-    then the bundle is seen to be damaged.
-    """
-    npz, described = suffixed(path, ".npz"), suffixed(path, ".json")
-    fill = partial(np.savez, **arrays)  # type: ignore[arg-type]
-    with said_clearly(npz), _aside(npz, fill) as new_npz:
-        about = about | {"sha256": sha256(new_npz), "arrays": layout(arrays)}
-        with _aside(described, lambda file: file.write(_json(about))) as new_described:
-            _rename(new_npz, npz)
-            _rename(new_described, described)
-        _sync_folder(npz.parent)
+def write_bundle(path: Path, arrays: Mapping[str, np.ndarray], about: dict) -> Path:
+    """Writes `path`.safetensors and returns it; `about` says what the arrays are."""
+    file, rows = suffixed(path, SUFFIX), {}
+    for name, array in arrays.items():
+        if array.dtype.kind not in KINDS or array.itemsize > 8:
+            raise Refusal(f"{name} is {array.dtype}, which is not saved; cast it")
+        rows[name] = np.asarray(array, order="C")
+    told = about | {"arrays": layout(rows), "sha256": _sha256(rows)}
+    write_aside(file, save(rows, {SAID: json.dumps(_sealed(told))}))
+    return file
 
 
 def read_bundle(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """The arrays and what was said about them; `Damaged` if anything is amiss."""
-    described, npz = suffixed(path, ".json"), suffixed(path, ".npz")
-    about = read_json(described)
-    listed = about.get("arrays")
-    if not isinstance(listed, dict) or "sha256" not in about:
-        raise Damaged(f"{described} does not describe a bundle of arrays")
-    try:
-        found = sha256(npz)
-    except FileNotFoundError as error:
-        raise Damaged(f"{npz} is missing beside its .json; copy both files") from error
-    except OSError as error:
-        raise Refusal(f"cannot read {npz}: {_reason(error)}") from error
-    if found != about["sha256"]:
-        raise Damaged(
-            f"{npz} is truncated or altered: its checksum is not the recorded one"
-        )
-    return _arrays(npz, listed), about
+    file, described = suffixed(path, SUFFIX), suffixed(path, twins.DESCRIBED)
+    if os.path.lexists(described) and not os.path.lexists(file):
+        about, file = read_json(described), suffixed(path, twins.ARRAYS)
+        arrays = twins.unpacked(_content(file), about, file, LARGEST)
+    else:
+        arrays, about = _unpacked(_content(file), file)
+    if about.pop("arrays", None) != layout(arrays):
+        raise Damaged(f"{file} holds other arrays than it was written with")
+    return arrays, about
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a bundle stands at `path`, whole or not."""
+    return any(os.path.lexists(suffixed(path, end)) for end in THERE)
+
+
+def bundles(folder: Path) -> list[Path]:
+    """The bundles of a folder by name, whole or not, as `read_bundle` takes them."""
+    files = (f for end in THERE for f in folder.glob(f"*{end}"))
+    return sorted({file.with_suffix("") for file in files})
 
 
 def write_json(path: Path, content: dict) -> None:
     """Writes JSON, with a checksum of its own, aside and renames it."""
-    write_aside(path, lambda file: file.write(_json(content)))
+    write_text(path, json.dumps(_sealed(content), indent=2) + "\n")
 
 
 def read_json(path: Path) -> dict:
     """A JSON object that `write_json` wrote; `Damaged` if it is another."""
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise Refusal(f"{path} does not exist") from error
-    except PermissionError as error:
-        raise Refusal(f"no permission to read {path}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise Damaged(f"{path} is not readable as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise Damaged(f"{path} holds no JSON object")
-    if content.pop("checksum", None) != checksum(content):
-        raise Damaged(f"{path} is altered: its checksum is not the recorded one")
-    return content
+    return _unsealed(_content(path), path)
 
 
 def write_text(path: Path, text: str) -> None:
     """Writes a text aside, and renames it."""
-    write_aside(path, lambda file: file.write(text.encode()))
+    write_aside(path, text.encode())
 
 
-def write_aside(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Has `write` fill a file beside `path`, syncs it to disk, and renames it."""
-    with said_clearly(path), _aside(path, write) as aside:
-        _rename(aside, path)
-        _sync_folder(path.parent)
+def write_aside(path: Path, content: bytes) -> None:
+    """Fills a file beside `path`, syncs it to disk, and renames it.
+
+    What was there before stays whole, whenever the process dies.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with said_clearly(path):
+        try:
+            with aside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if guard := _guard.get():
+                guard()
+            os.replace(aside, path)
+        finally:
+            with contextlib.suppress(OSError):
+                aside.unlink()
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 @contextlib.contextmanager
-def guarded(guard: Guard):
+def guarded(guard: Callable[[], None]):
     """Calls `guard` before every rename; one that raises prevents it."""
     token = _guard.set(guard)
     try:
@@ -120,23 +121,16 @@ def said_clearly(path: Path):
     try:
         yield
     except OSError as error:
-        said, remedy = f"cannot write {path}: {_reason(error)}", "choose another folder"
-        if isinstance(error, PermissionError):
-            said = f"no permission to write {path}"
-        elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
+        remedy = "choose another folder"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
             before = "what was there before is untouched"
             remedy = f"{before}, so make room (or {remedy}) and go on"
-        raise Refusal(f"{said}; {remedy}") from error
-
-
-def sha256(path: Path) -> str:
-    """The checksum of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        why = str(error.strerror).lower()
+        raise Refusal(f"cannot write {path}: {why}; {remedy}") from error
 
 
 def layout(arrays: Mapping[str, np.ndarray]) -> dict[str, list]:
-    """The shape and the type of every array, as a bundle's .json lists them."""
+    """The shape and the type of every array, as a bundle lists them."""
     return {name: [list(a.shape), str(a.dtype)] for name, a in arrays.items()}
 
 
@@ -150,54 +144,59 @@ def checksum(content: dict) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-@contextlib.contextmanager
-def _aside(path: Path, write: Callable[[BinaryIO], Any]):
-    """A file beside `path`, filled and synced; gone at the end if not renamed."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+def _sealed(content: dict) -> dict:
+    return content | {"checksum": checksum(content)}
+
+
+def _unsealed(text: bytes | str, where: Path) -> dict:
     try:
-        with aside.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        yield aside
-    finally:
-        with contextlib.suppress(OSError):
-            aside.unlink()
+        content = json.loads(text)
+        told = isinstance(content, dict)
+        whole = told and content.pop("checksum", None) == checksum(content)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{where} is not readable as JSON: {error}") from error
+    if not told:
+        raise Damaged(f"{where} holds no JSON object")
+    if not whole:
+        raise Damaged(f"{where} is altered: its checksum is not the recorded one")
+    return content
 
 
-def _rename(aside: Path, path: Path) -> None:
-    if guard := _guard.get():
-        guard()
-    os.replace(aside, path)
-
-
-def _json(content: dict) -> bytes:
-    sealed = content | {"checksum": checksum(content)}
-    return (json.dumps(sealed, indent=2) + "\n").encode()
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
-
-
-def _arrays(npz: Path, listed: dict) -> dict[str, np.ndarray]:
+def _content(path: Path) -> bytes:
+    """The bytes of a file, read once; refused before, if there are too many."""
     try:
-        with zipfile.ZipFile(npz) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > LARGEST:
-            raise Damaged(f"{npz} would unpack to {unpacked:,} bytes; refused")
-        with np.load(npz, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except UNREADABLE as error:
-        raise Damaged(f"{npz} is not an archive of arrays: {error}") from error
-    if layout(arrays) != listed:
-        raise Damaged(f"{npz} holds other arrays than its .json says")
-    return arrays
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > LARGEST:
+                raise Damaged(f"{path} has {size:,} bytes, too many; refused")
+            return file.read(size)
+    except OSError as error:
+        kind = Refusal if isinstance(error, PermissionError) else Damaged
+        raise kind(f"cannot read {path}: {str(error.strerror).lower()}") from error
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _unpacked(content: bytes, file: Path) -> tuple[dict[str, np.ndarray], dict]:
+    """The arrays, which are those that the header was written with, and what it says.
+
+    The library has checked the header when it is read again for its metadata.
+    """
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        arrays = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    except (SafetensorError, KeyError, ValueError, OverflowError) as error:
+        raise Damaged(f"{file} is truncated or altered: {error}") from error
+    told = header.get("__metadata__") or {}
+    if told.keys() != {SAID}:
+        raise Damaged(f"{file} is another program's: it does not say what it holds")
+    about = _unsealed(told[SAID], file)
+    if about.pop("sha256", None) != _sha256(arrays):
+        raise Damaged(f"{file} is altered: its arrays are not those that were written")
+    return arrays, about
+
+
+def _sha256(arrays: Mapping[str, np.ndarray]) -> str:
+    """The checksum of the arrays' bytes, in the order of their names."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        found.update(arrays[name].tobytes())
+    return found.hexdigest()

@@ -13,7 +13,7 @@ from plastica.experiments.parts import Budget, reading
 from plastica.network import Network
 from plastica.rules import PMLPHebb
 from plastica.search import SNES
-from plastica.store import read_bundle
+from plastica.store import bundles, read_bundle
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOBS = {"length": 8, "hidden": 5, "population": 8, "every": 2}
@@ -41,8 +41,8 @@ def rows(folder):
 
 def last_state(folder):
     """The arrays of a run's newest checkpoint, and its generation."""
-    newest = max(Path(folder, "checkpoints").glob("0*.json")).with_suffix("")
-    arrays, about = read_bundle(newest)
+    found = bundles(Path(folder, "checkpoints"))
+    arrays, about = read_bundle([at for at in found if at.name.isdecimal()][-1])
     return arrays, about["generation"]
 
 

@@ -43,8 +43,7 @@ def folder(tmp_path):
 
 def test_the_last_three_checkpoints_stay(folder):
     kept = sorted(p.name for p in (folder.path / "checkpoints").iterdir())
-    assert len(kept) == 2 * KEPT == 6
-    assert kept[-1] == "00000005.npz"
+    assert kept == [f"0000000{n}.safetensors" for n in (3, 4, 5)] and KEPT == 3
     restored, generation, seconds = folder.restore(state(0))
     assert (generation, seconds) == (5, 0.5)
     np.testing.assert_array_equal(restored["mu"], state(5)["mu"])
@@ -53,8 +52,7 @@ def test_the_last_three_checkpoints_stay(folder):
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_an_altered_or_truncated_checkpoint_is_passed_over(folder, caplog, data):
-    suffix = data.draw(st.sampled_from([".json", ".npz"]))
-    newest = folder.path / "checkpoints" / f"00000005{suffix}"
+    newest = folder.path / "checkpoints" / "00000005.safetensors"
     whole = newest.read_bytes()
     position = data.draw(st.integers(0, len(whole) - 1))
     content = data.draw(
@@ -75,23 +73,32 @@ def test_an_altered_or_truncated_checkpoint_is_passed_over(folder, caplog, data)
     if generation == 4:
         assert "using the checkpoint before it" in caplog.text
         assert len(caplog.records) == 1 and "\n" not in caplog.records[0].getMessage()
-    else:  # a space of the JSON
-        assert generation == 5 and not caplog.records and suffix == ".json"
+    else:  # a space of the header
+        assert generation == 5 and not caplog.records
     np.testing.assert_array_equal(restored["mu"], state(generation)["mu"])
 
 
 def test_two_bad_checkpoints_are_passed_over(folder, caplog):
     for generation in (4, 5):
-        (folder.path / "checkpoints" / f"0000000{generation}.npz").write_bytes(b"PK")
+        (folder.path / "checkpoints" / f"0000000{generation}.safetensors").write_bytes(
+            b"PK"
+        )
     assert folder.restore(state(0))[1] == 3
     assert len(caplog.records) == 2
 
 
 def test_without_a_whole_checkpoint_there_is_one_clear_refusal(folder):
-    for path in (folder.path / "checkpoints").glob("*.npz"):
-        path.unlink()
+    for path in (folder.path / "checkpoints").glob("*.safetensors"):
+        path.write_bytes(b"")
     with pytest.raises(Refusal, match="no checkpoint that is whole; start again"):
         folder.restore(state(0))
+
+
+def test_a_checkpoint_under_another_name_is_passed_over(folder, caplog):
+    places = [folder.path / "checkpoints" / f"0000000{n}.safetensors" for n in (4, 5)]
+    places[1].write_bytes(places[0].read_bytes())
+    assert folder.restore(state(0))[1] == 4
+    assert "of another generation than its name says" in caplog.text
 
 
 def test_a_state_of_another_shape_is_refused_not_passed_over(folder):
@@ -107,7 +114,7 @@ def test_lines_and_snapshots_after_the_checkpoint_are_cut(folder):
         folder.snapshot(np.full(3, generation), generation)
     with folder.metrics.open("a") as file:
         file.write('{"generation": 6, "train/lo')
-    aside = folder.path / "checkpoints" / ".00000006.npz.4242"
+    aside = folder.path / "checkpoints" / ".00000006.safetensors.4242"
     aside.write_bytes(b"PK")
     assert [row["generation"] for row in folder.cut_after(3)] == [1, 2, 3]
     assert folder.metrics.read_text().count("\n") == 3
@@ -201,16 +208,12 @@ def test_a_death_at_any_moment_of_writing_leaves_a_whole_checkpoint(tmp_path, ca
     out, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
     halves = {line.split()[0]: int(line.split()[2]) for line in out.splitlines()}
-    assert halves["fsync"] > 20 and halves["replace"] > 15
-    mixed = 0
+    assert halves["fsync"] > 20 and halves["replace"] > 10
     for path in tmp_path.iterdir():
         folder = RunFolder(path)
         restored, generation, _ = folder.restore({"mu": np.zeros(4)})
         np.testing.assert_array_equal(restored["mu"], state(generation)["mu"])
         lived = max((row["generation"] for row in folder.rows()), default=0)
         assert generation in (lived, lived - 1)  # metrics are written first
-        try:
-            assert read_bundle(folder.best)[1]["generation"] in (lived, lived - 1)
-        except Refusal:
-            mixed += 1  # dead between two renames: seen, and written again by resume
-    assert mixed <= 2 * 5 and "Traceback" not in caplog.text
+        assert read_bundle(folder.best)[1]["generation"] in (lived, lived - 1)
+    assert not caplog.records

@@ -77,7 +77,6 @@ def test_the_users_loop_lives_the_same_life_as_a_task(corpus):
 def test_a_life_of_another_learner_is_refused(tmp_path):
     Living(LEARNERS["lstm"]).save(tmp_path / "a")
     Living(LEARNERS["pmlp_hebb"]).save(tmp_path / "b")
-    (tmp_path / "a-state.npz").replace(tmp_path / "b-state.npz")
-    (tmp_path / "a-state.json").replace(tmp_path / "b-state.json")
+    (tmp_path / "a-state.safetensors").replace(tmp_path / "b-state.safetensors")
     with pytest.raises(Refusal, match="does not fit"):
         Living.restore(tmp_path / "b")

@@ -58,7 +58,7 @@ def test_a_run_from_python_is_trained_asked_and_loaded(corpus, tmp_path, monkeyp
     experiment = small(corpus, generations=4)
     run = pl.train(experiment, out="run")
     assert [row["generation"] for row in run.rows()] == [0, 1, 2, 3, 4]
-    rule = pl.load("run/rule.npz")
+    rule = pl.load("run/rule.safetensors")
     assert type(rule) is type(run.best())
     task = experiment.exhibit.task
     told = pl.evaluate(rule, task, lives=10, key=0)

@@ -2,13 +2,16 @@
 
 import errno
 import io
+import json
 import os
-import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import numpy as jnp
+from safetensors.numpy import save
 
 from plastica import store
 from plastica.errors import Refusal
@@ -18,6 +21,7 @@ ARRAYS = {
     "theta": np.arange(6, dtype=np.float32).reshape(2, 3),
     "told": np.zeros((0, 4)),
     "seed": np.array(7),
+    "turned": np.arange(6).reshape(2, 3).T,
 }
 
 
@@ -29,8 +33,9 @@ def bundle(tmp_path_factory):
 
 
 def test_a_bundle_comes_back_as_it_was(bundle):
+    assert [path.name for path in bundle.parent.iterdir()] == ["some.safetensors"]
     arrays, about = read_bundle(bundle)
-    assert about["generation"] == 12
+    assert about == {"generation": 12}
     assert arrays.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
         assert arrays[name].dtype == array.dtype
@@ -38,127 +43,155 @@ def test_a_bundle_comes_back_as_it_was(bundle):
 
 
 def test_the_same_arrays_are_the_same_bytes(bundle, tmp_path):
-    write_bundle(tmp_path / "some", ARRAYS, {"generation": 12})
-    for suffix in (".npz", ".json"):
-        name = f"some{suffix}"
-        assert (tmp_path / name).read_bytes() == (bundle.parent / name).read_bytes()
+    other = write_bundle(tmp_path / "some", ARRAYS, {"generation": 12})
+    assert other.read_bytes() == bundle.with_suffix(".safetensors").read_bytes()
 
 
 def test_a_dot_in_a_name_is_part_of_it(tmp_path):
     for rate in ("rate=0.1", "rate=0.2"):
         write_bundle(tmp_path / rate, ARRAYS, {"rate": rate})
     assert read_bundle(tmp_path / "rate=0.1")[1]["rate"] == "rate=0.1"
-    assert (tmp_path / "rate=0.2.npz").is_file()
+    assert (tmp_path / "rate=0.2.safetensors").is_file()
 
 
 @settings(max_examples=150)
 @given(st.data())
 def test_any_altered_byte_is_noticed_or_changes_nothing(bundle, data):
-    suffix = data.draw(st.sampled_from([".json", ".npz"]))
-    whole = (bundle.parent / f"some{suffix}").read_bytes()
+    whole = bundle.with_suffix(".safetensors").read_bytes()
     position = data.draw(st.integers(0, len(whole) - 1))
     byte = data.draw(st.integers(0, 255))
     altered = whole[:position] + bytes([byte]) + whole[position + 1 :]
-    _read_as(bundle, suffix, altered, noticed=suffix == ".npz" and altered != whole)
+    _read_as(bundle, altered, noticed=altered.split() != whole.split())
 
 
 @settings(max_examples=60)
 @given(st.data())
 def test_any_truncation_is_noticed(bundle, data):
-    suffix = data.draw(st.sampled_from([".json", ".npz"]))
-    whole = (bundle.parent / f"some{suffix}").read_bytes()
-    length = data.draw(st.integers(0, len(whole) - 2))  # JSON ends in a line's end
-    _read_as(bundle, suffix, whole[:length], noticed=True)
+    whole = bundle.with_suffix(".safetensors").read_bytes()
+    length = data.draw(st.integers(0, len(whole) - 1))
+    _read_as(bundle, whole[:length], noticed=True)
+    _read_as(bundle, whole + whole[:length], noticed=length > 0)
 
 
-def _read_as(bundle, suffix, content, noticed):
-    """Reads a copy with one file replaced: `Damaged`, or all that it should be."""
+def _read_as(bundle, content, noticed):
+    """Reads a copy with other bytes: `Damaged`, or all that it should be."""
     aside = bundle.parent / "altered"
-    for other in (".json", ".npz"):
-        theirs = (bundle.parent / f"some{other}").read_bytes()
-        (bundle.parent / f"altered{other}").write_bytes(
-            content if other == suffix else theirs
-        )
+    aside.with_suffix(".safetensors").write_bytes(content)
     try:
         arrays, about = read_bundle(aside)
     except Damaged:
         return
+    finally:
+        aside.with_suffix(".safetensors").unlink()
     assert not noticed
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(arrays[name], array)
-    assert about.get("generation") == 12
+    assert about == {"generation": 12}
 
 
-def test_a_bundle_half_copied_says_which_half_is_missing(bundle, tmp_path):
-    (tmp_path / "some.json").write_bytes((bundle.parent / "some.json").read_bytes())
-    with pytest.raises(Damaged, match=r"some.npz is missing beside its .json"):
+def test_what_is_missing_is_damaged(tmp_path):
+    with pytest.raises(Damaged, match=r"cannot read .*some.safetensors: no such file"):
         read_bundle(tmp_path / "some")
 
 
-def test_two_bundles_mixed_are_noticed(tmp_path):
-    write_bundle(tmp_path / "a", ARRAYS, {})
-    write_bundle(tmp_path / "b", ARRAYS | {"seed": np.array(8)}, {})
-    (tmp_path / "b.npz").replace(tmp_path / "a.npz")
+def test_a_folder_of_that_name_is_damaged(tmp_path):
+    (tmp_path / "some.safetensors").mkdir()
+    with pytest.raises(Damaged, match="is a directory"):
+        read_bundle(tmp_path / "some")
+
+
+def sealed(**about):
+    """What a header says, vouching for itself."""
+    return {store.SAID: json.dumps(about | {"checksum": store.checksum(about)})}
+
+
+FITS = {"arrays": store.layout({"x": np.zeros(2)})}
+STRANGE = {
+    "of another program": (None, "another program's"),
+    "of another program, with words": ({"format": "pt"}, "another program's"),
+    "with more words": (sealed() | {"format": "pt"}, "another program's"),
+    "no JSON": ({store.SAID: "{"}, "not readable as JSON"),
+    "a list": ({store.SAID: "[1]"}, "holds no JSON object"),
+    "too deep": ({store.SAID: "[" * 100_000}, "not readable as JSON"),
+    "without a checksum": ({store.SAID: "{}"}, "its checksum is not the recorded"),
+    "without sums": (sealed(**FITS), "its arrays are not those"),
+    "of other arrays": (sealed(**FITS, sha256="0" * 64), "its arrays are not those"),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_header_that_says_something_else_is_refused(tmp_path, kind):
+    metadata, said = STRANGE[kind]
+    content = save({"x": np.zeros(2)}, metadata)
+    (tmp_path / "strange.safetensors").write_bytes(content)
+    with pytest.raises(Damaged, match=said) as caught:
+        read_bundle(tmp_path / "strange")
+    assert "\n" not in str(caught.value)
+
+
+def test_arrays_of_another_shape_or_type_are_refused(tmp_path):
+    arrays = {"x": np.arange(4.0)}
+    told = {"arrays": store.layout(arrays), "sha256": store._sha256(arrays)}
+    for other in (arrays["x"].reshape(2, 2), arrays["x"].view(np.int64)):
+        content = save({"x": other}, sealed(**told))
+        (tmp_path / "a.safetensors").write_bytes(content)
+        with pytest.raises(Damaged, match="other arrays than"):
+            read_bundle(tmp_path / "a")
+
+
+LENGTHS = (0, 1, 7, 100_000_001, 2**31, 2**63, 2**64 - 1)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_header_that_is_none_is_refused(bundle, tmp_path, length):
+    whole = bundle.with_suffix(".safetensors").read_bytes()
+    content = length.to_bytes(8, "little") + whole[8:]
+    (tmp_path / "none.safetensors").write_bytes(content)
     with pytest.raises(Damaged, match="truncated or altered"):
-        read_bundle(tmp_path / "a")
+        read_bundle(tmp_path / "none")
 
 
-def test_nothing_is_unpickled(tmp_path):
-    class Trap:
-        def __reduce__(self):
-            return os.mkdir, (str(tmp_path / "sprung"),)
-
-    _forged(tmp_path / "evil", {"theta": np.array([Trap()], dtype=object)})
-    with pytest.raises(Damaged, match="not an archive of arrays"):
-        read_bundle(tmp_path / "evil")
-    assert not (tmp_path / "sprung").exists()
-
-
-def test_an_archive_that_would_unpack_to_more_than_memory_is_refused(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(store, "LARGEST", 1000)
-    write_bundle(tmp_path / "large", {"theta": np.zeros(1000)}, {})
-    with pytest.raises(Damaged, match="would unpack to"):
-        read_bundle(tmp_path / "large")
+HEADERS = (
+    {"x": {"dtype": "F64", "shape": [10**15], "data_offsets": [0, 8 * 10**15]}},
+    {"x": {"dtype": "F64", "shape": [0, 2**63], "data_offsets": [0, 0]}},
+    {"x": {"dtype": "F64", "shape": [0] * 65, "data_offsets": [0, 0]}},
+    {"x": {"dtype": "F64", "shape": [-1], "data_offsets": [0, -8]}},
+    {"x": {"dtype": "F64", "shape": [1], "data_offsets": [8, 16]}},
+    {"x": {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}},
+    {"x": {"dtype": "O", "shape": [1], "data_offsets": [0, 8]}},
+    {"__metadata__": None, "x": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}},
+    {"__metadata__": {"plastica": 3}},
+    [],
+)
 
 
-def test_a_header_that_promises_too_much_is_refused(tmp_path):
-    header = io.BytesIO()
-    shape = {"descr": "<f8", "fortran_order": False, "shape": (10**15,)}
-    np.lib.format.write_array_header_1_0(header, shape)
-    _forged_bytes(tmp_path / "vast", {"theta.npy": header.getvalue()})
+@pytest.mark.parametrize("header", HEADERS, ids=str)
+def test_a_header_that_promises_what_is_not_there_is_refused(tmp_path, header):
+    told = json.dumps(header).encode()
+    content = len(told).to_bytes(8, "little") + told + bytes(8)
+    (tmp_path / "vast.safetensors").write_bytes(content)
     with pytest.raises(Damaged):
         read_bundle(tmp_path / "vast")
 
 
-def test_a_member_with_a_path_for_a_name_is_written_nowhere(tmp_path):
-    inner = tmp_path / "inner"
-    inner.mkdir()
-    array = io.BytesIO()
-    np.save(array, np.zeros(2))
-    _forged_bytes(inner / "tricky", {"../outside.npy": array.getvalue()})
-    with pytest.raises(Damaged):
-        read_bundle(inner / "tricky")
-    assert not list(tmp_path.glob("outside*"))
+def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+    with (tmp_path / "vast.safetensors").open("wb") as file:
+        file.truncate(store.LARGEST + 1)  # of which the disk keeps nothing
+    with pytest.raises(Damaged, match="has 17,179,869,185 bytes, too many; refused"):
+        read_bundle(tmp_path / "vast")
+    (tmp_path / "endless.json").symlink_to("/dev/zero")
+    with pytest.raises(Damaged, match="not readable as JSON"):
+        read_json(tmp_path / "endless.json")
 
 
-def _forged(path, arrays):
-    np.savez(path.with_suffix(".npz"), **arrays)
-    _described(path)
-
-
-def _forged_bytes(path, members):
-    with zipfile.ZipFile(path.with_suffix(".npz"), "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    _described(path)
-
-
-def _described(path):
-    """A .json that vouches for whatever is beside it."""
-    about = {"sha256": store.sha256(path.with_suffix(".npz")), "arrays": {}}
-    write_json(path.with_suffix(".json"), about)
+@pytest.mark.parametrize("kind", ["object", "complex128", "longdouble", "U3", "M8[s]"])
+def test_types_that_would_not_come_back_are_refused(tmp_path, kind):
+    with pytest.raises(Refusal, match="x is .*, which is not saved; cast it"):
+        write_bundle(tmp_path / "odd", {"x": np.zeros(2, kind)}, {})
+    half = np.asarray(jnp.zeros(2, jnp.bfloat16))
+    with pytest.raises(Refusal, match="x is bfloat16"):
+        write_bundle(tmp_path / "odd", {"x": half}, {})
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -181,11 +214,10 @@ def test_json_is_an_object_as_it_was_written_or_refused(tmp_path, content, said)
     assert "\n" not in str(caught.value)
 
 
-CALLS = ("write", "fsync", "replace")
+FULL = [("write", 1), ("fsync", 1), ("replace", 1), ("fsync", 2)]
 
 
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize(("call", "nth"), FULL)
 def test_a_full_disk_leaves_the_bundle_that_was_there(tmp_path, monkeypatch, call, nth):
     write_bundle(tmp_path / "best", ARRAYS, {"generation": 1})
     with monkeypatch.context() as patched:
@@ -193,9 +225,9 @@ def test_a_full_disk_leaves_the_bundle_that_was_there(tmp_path, monkeypatch, cal
         with pytest.raises(Refusal, match="no space left.*make room") as caught:
             write_bundle(tmp_path / "best", {"theta": np.ones(9)}, {"generation": 2})
     assert "\n" not in str(caught.value)
-    if (call, nth) != ("replace", 2):  # which needs no room, since it only renames
-        assert read_bundle(tmp_path / "best")[1]["generation"] == 1
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["best.json", "best.npz"]
+    renamed = (call, nth) == ("fsync", 2)  # then only the folder was left to sync
+    assert read_bundle(tmp_path / "best")[1]["generation"] == 1 + renamed
+    assert [path.name for path in tmp_path.iterdir()] == ["best.safetensors"]
     write_bundle(tmp_path / "best", {"theta": np.ones(9)}, {"generation": 2})
     assert read_bundle(tmp_path / "best")[1]["generation"] == 2
 
@@ -211,12 +243,11 @@ def no_room(patched, call, nth):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(*words, **named)
 
+    class Full(io.FileIO):
+        write = full
+
     if call == "write":
-        real = store._json if nth == 2 else np.savez
-        nth = 1
-        patched.setattr(
-            *(store, "_json") if real is store._json else (np, "savez"), full
-        )
+        patched.setattr(Path, "open", lambda path, mode: Full(path, mode))
     else:
         real = getattr(os, call)
         patched.setattr(os, call, full)
@@ -225,9 +256,9 @@ def no_room(patched, call, nth):
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (errno.EACCES, "no permission to write"),
+        (errno.EACCES, "permission denied"),
         (errno.EROFS, "read-only file system"),
-        (errno.EDQUOT, "quota exceeded"),
+        (errno.EDQUOT, "disk quota exceeded"),
         (errno.EIO, "input/output error"),
     ],
 )

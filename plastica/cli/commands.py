@@ -236,7 +236,7 @@ def _found(folder: RunFolder) -> None:
     show_table(Shown.read(read_scores(folder.scores)).table)
     if folder.report.is_file():
         print(f"\nreport     {folder.report}")
-    print(f"rule       {folder.rule}.npz")
+    print(f"rule       {folder.rule}.safetensors")
     print(f"next       plastica eval {_words(folder)} --help")
     print(f"           plastica resume {_words(folder)} --generations +1000")
 

@@ -180,9 +180,7 @@ def genome(
 
 
 @experiment
-def update(
-    budget: Budget = Budget(generations=2_000, every=100),
-) -> Experiment:
+def update(budget: Budget = Budget(generations=2_000, every=100)) -> Experiment:
     """Search a genome on toys, and ask if its update is a gradient (figure 2)."""
     found = genome(source="toys", hidden=(20,), budget=budget)
     toy = Toy(name="xor", batch=64, lessons=1)  # type: ignore[call-arg]

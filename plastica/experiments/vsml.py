@@ -123,8 +123,7 @@ class MetaLearner:
 
 @experiment
 def forward(
-    search: Descent = Descent(rate=1e-2),
-    budget: Budget = Budget(every=200),
+    search: Descent = Descent(rate=1e-2), budget: Budget = Budget(every=200)
 ) -> Experiment:
     """A sub-LSTM learns to compute tanh(x) w on random data (figure 4, Eq. 13)."""
     cloning = Cloning(descent=False)

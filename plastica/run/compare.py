@@ -66,11 +66,9 @@ def figure_page(
         )
     table, pictures = sweep.draw(records)
     numbers = Panel("The numbers", table.note, table.html())
-    text = page(name, [Panel("The claim", claim, ""), *pictures, numbers])
-    write_text(out, text)
+    write_text(out, page(name, [Panel("The claim", claim, ""), *pictures, numbers]))
     for i, picture in enumerate(pictures):
-        beside = out.with_name(f"figure{i or ''}.svg")
-        write_text(beside, picture.html)
+        write_text(out.with_name(f"figure{i or ''}.svg"), picture.html)
     return table.markdown()
 
 

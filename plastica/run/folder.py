@@ -5,7 +5,7 @@ metrics.jsonl    a line a generation
 checkpoints/     the last three states of the search, the best rule by evaluation, and
                  the rule that it began from, if it was given one
 snapshots/       theta along the way, few enough to animate
-rule.npz .json   the rule found
+rule.safetensors the rule found, and how it was made
 scores.json      what it showed on unseen data; report.html draws it
 """
 
@@ -21,19 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from plastica.errors import Refusal
+from plastica import store
+from plastica.errors import Damaged, Refusal
 from plastica.saving import arrays_of, filled
-from plastica.store import (
-    Damaged,
-    guarded,
-    read_bundle,
-    read_json,
-    said_clearly,
-    suffixed,
-    write_bundle,
-    write_json,
-    write_text,
-)
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +56,7 @@ class RunFolder:
 
     def refuse_if_used(self) -> None:
         """Refuses a folder unless it is new, empty, or a start that was cut off."""
-        with said_clearly(self.path):
+        with store.said_clearly(self.path):
             used = self.path.exists() and not self._barely_begun()
         if used:
             raise Refusal(
@@ -82,7 +72,7 @@ class RunFolder:
         that slept lost its hold (a shared disk gives it to another), the epoch in the
         file is no longer this process's, and nothing is renamed.
         """
-        with said_clearly(self.path):
+        with store.said_clearly(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / LOCK).open("a+")
         with lock:
@@ -98,15 +88,6 @@ class RunFolder:
             except (OSError, ImportError) as error:  # a disk, or a system, without
                 log.warning("%s cannot be locked: %s", self.path, error)
             own = _epoch(self.path) + 1
-            try:
-                with said_clearly(self.path):
-                    lock.truncate(0)
-                    lock.write(f"{own}\n")
-                    lock.flush()
-                    os.fsync(lock.fileno())
-            except Refusal:
-                self._drop_if_barely_begun()
-                raise
 
             def guard() -> None:
                 if _epoch(self.path) != own:
@@ -115,21 +96,27 @@ class RunFolder:
                         "writes nothing more"
                     )
 
-            with guarded(guard):
-                yield
+            try:
+                with store.said_clearly(self.path):
+                    lock.truncate(0)
+                    lock.write(f"{own}\n")
+                    lock.flush()
+                    os.fsync(lock.fileno())
+                with store.guarded(guard):
+                    yield
+            except Refusal:
+                if self._barely_begun():
+                    shutil.rmtree(self.path, ignore_errors=True)
+                raise
 
     def create(self, config: dict, state: Any) -> None:
         """Makes the folder with its first checkpoint; `config` then makes it a run."""
         self.refuse_if_used()
-        try:
-            with said_clearly(self.path):
-                (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-                (self.path / "snapshots").mkdir(exist_ok=True)
-            self.save_state(state, 0, 0.0)
-            write_json(self.path / "config.json", config)
-        except Refusal:
-            self._drop_if_barely_begun()
-            raise
+        with store.said_clearly(self.path):
+            (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+            (self.path / "snapshots").mkdir(exist_ok=True)
+        self.save_state(state, 0, 0.0)
+        store.write_json(self.path / "config.json", config)
 
     def config(self) -> dict:
         """What was recorded at the start; refuses a folder that is no run."""
@@ -139,40 +126,43 @@ class RunFolder:
                 f"{self.path} is no run: it has no config.json; give a folder that "
                 "`plastica train` made"
             )
-        config = read_json(self.path / "config.json")
+        config = dict.fromkeys(CONFIG) | store.read_json(self.path / "config.json")
         if config.get("format") != "plastica run":
             raise Refusal(f"{self.path} is no run: its config.json is something else's")
         for name, kind in CONFIG.items():
-            if not isinstance(config.get(name), kind):
+            if not isinstance(config[name], kind):
                 raise Refusal(
                     f"{self.path} has a config.json that was altered: its {name!r} is "
-                    f"{config.get(name)!r}; bring back the file as it was"
+                    f"{config[name]!r}; bring back the file as it was"
                 )
         return config
 
     def amend(self, **changed: Any) -> None:
         """Replaces entries of the configuration."""
-        write_json(self.path / "config.json", self.config() | changed)
+        store.write_json(self.path / "config.json", self.config() | changed)
 
     def save_state(self, state: Any, generation: int, seconds: float) -> None:
         """Writes a checkpoint and drops all but the last few."""
         about = {"generation": generation, "seconds": seconds}
         stem = self.path / "checkpoints" / f"{generation:08d}"
-        write_bundle(stem, arrays_of(state), about)
+        store.write_bundle(stem, arrays_of(state), about)
         for old in self._checkpoints()[:-KEPT]:
-            for suffix in (".json", ".npz"):
-                suffixed(old, suffix).unlink(missing_ok=True)
+            for end in store.ENDS:
+                store.suffixed(old, end).unlink(missing_ok=True)
 
     def restore(self, like: Any) -> tuple[Any, int, float]:
         """The newest state that is whole, its generation and seconds."""
         for stem in reversed(self._checkpoints()):
             try:
-                arrays, about = read_bundle(stem)
-                generation, seconds = int(about["generation"]), float(about["seconds"])
-            except (Damaged, KeyError, TypeError, ValueError) as error:
+                arrays, about = store.read_bundle(stem)
+                generation, seconds = int(stem.name), about.get("seconds")
+                if about.get("generation") != generation or type(seconds) is not float:
+                    raise Damaged(f"{stem} is of another generation than its name says")
+            except Damaged as error:
                 log.warning("%s; using the checkpoint before it", error)
                 continue
-            return self._filled(like, arrays, stem), generation, seconds
+            where = f"this run was started with another experiment: {stem}"
+            return filled(like, arrays, where), generation, seconds
         raise Refusal(
             f"{self.path} has no checkpoint that is whole; start again: the command is "
             "in its config.json"
@@ -180,7 +170,7 @@ class RunFolder:
 
     def append(self, rows: list[dict]) -> None:
         """Adds lines to the metrics."""
-        with said_clearly(self.metrics), self.metrics.open("a") as file:
+        with store.said_clearly(self.metrics), self.metrics.open("a") as file:
             file.writelines(map(_sealed, rows))
             file.flush()
             os.fsync(file.fileno())
@@ -199,8 +189,7 @@ class RunFolder:
     def cut_after(self, generation: int) -> list[dict]:
         """Drops metrics and snapshots of later generations; the rows that stay."""
         rows = [row for row in self.rows() if row["generation"] <= generation]
-        text = "".join(map(_sealed, rows))
-        write_text(self.metrics, text)
+        store.write_text(self.metrics, "".join(map(_sealed, rows)))
         for path in (self.path / "snapshots").glob("*"):
             if path.stem.isdigit() and int(path.stem) > generation:
                 path.unlink()
@@ -212,18 +201,12 @@ class RunFolder:
     def snapshot(self, theta: np.ndarray, generation: int) -> None:
         """Keeps theta as it is now."""
         stem = self.path / "snapshots" / f"{generation:08d}"
-        write_bundle(stem, {"theta": theta}, {"generation": generation})
+        store.write_bundle(stem, {"theta": theta}, {"generation": generation})
 
     def snapshots(self) -> list[tuple[int, np.ndarray]]:
         """The kept thetas by generation."""
-        stems = sorted((self.path / "snapshots").glob("*.json"))
-        return [
-            (int(s.stem), read_bundle(s.with_suffix(""))[0]["theta"]) for s in stems
-        ]
-
-    def _drop_if_barely_begun(self) -> None:
-        if self._barely_begun():
-            shutil.rmtree(self.path, ignore_errors=True)
+        stems = store.bundles(self.path / "snapshots")
+        return [(int(stem.name), store.read_bundle(stem)[0]["theta"]) for stem in stems]
 
     def _barely_begun(self) -> bool:
         """Whether there is nothing but what comes before config.json, or nothing."""
@@ -238,16 +221,8 @@ class RunFolder:
         return all(name.startswith(begun) for name in files)
 
     def _checkpoints(self) -> list[Path]:
-        found = (self.path / "checkpoints").glob("*.json")
-        return sorted(p.with_suffix("") for p in found if p.stem.isdigit())
-
-    def _filled(self, like, arrays, stem):
-        try:
-            return filled(like, arrays, str(stem))
-        except Refusal as error:
-            raise Refusal(
-                f"{error}; the experiment is not the one that this run was started with"
-            ) from error
+        found = store.bundles(self.path / "checkpoints")
+        return [stem for stem in found if stem.name.isdecimal()]
 
 
 def _epoch(folder: Path) -> int:
@@ -267,8 +242,8 @@ def _unsealed(line: str) -> dict | None:
     with contextlib.suppress(ValueError, RecursionError):
         row = json.loads(line)
         whole = isinstance(row, dict) and row.pop("crc", None) == _crc(row)
-        if whole and isinstance(row.get("generation"), int):
-            return row
+        if whole and all(isinstance(x, int | float | None) for x in row.values()):
+            return row if isinstance(row.get("generation"), int) else None
     return None
 
 

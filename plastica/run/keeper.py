@@ -23,6 +23,7 @@ from plastica.search.search import SearchState
 CHECKPOINT_SECONDS = 20.0
 METRICS_SECONDS = 2.0
 ATTENTION_SECONDS = 0.5  # of generations lived between looks at signals and the clock
+RECORDED = ("command", "source", "seed", "data", "versions", "commit")  # with a rule
 SNAPSHOTS = 50  # of theta, along the generations first asked for
 
 
@@ -154,8 +155,8 @@ class Keeper:
 def _keep_rule(run: Run) -> None:
     """The best by evaluation becomes the rule found, and says how it was made."""
     config, score = run.folder.config(), read_rule(run.folder.best)[1]["made"]
-    told = {name: config.get(name) for name in ("source", "data", "versions", "commit")}
-    save(run.best(), run.folder.rule, {"eval/loss": score["eval/loss"]} | told)
+    made = score | {name: config.get(name) for name in RECORDED}
+    save(run.best(), run.folder.rule, made)
 
 
 @contextlib.contextmanager

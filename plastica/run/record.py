@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from plastica.errors import Refusal
+from plastica.errors import Damaged, Refusal
 from plastica.run.folder import RunFolder
+from plastica.saving import UNFIT
 from plastica.shown import Shown
-from plastica.store import read_json, suffixed, write_text
+from plastica.store import is_bundle, read_json, write_text
 
 CURVE_POINTS = 100  # that a record keeps
 
@@ -19,7 +20,7 @@ Records = Sequence[Record]
 
 def finished(place: Path) -> bool:
     """Whether a run has its last generation and its scores."""
-    return (place / "scores.json").is_file() and (place / "rule.json").is_file()
+    return (place / "scores.json").is_file() and is_bundle(place / "rule")
 
 
 def record(place: Path) -> Record:
@@ -37,7 +38,7 @@ def record(place: Path) -> Record:
     shown = Shown.read(read_scores(folder.scores))
     scores = json.dumps(shown.described(recorded_only=True))
     return {name: config.get(name) for name in told} | {
-        "warm_start": suffixed(folder.start, ".npz").is_file(),
+        "warm_start": is_bundle(folder.start),
         "generations": rows[-1]["generation"],
         "seconds": rows[-1]["seconds"],
         "ticks": rows[-1]["ticks"],
@@ -64,8 +65,7 @@ def add_records(runs: Sequence[Path], to: Path) -> int:
 def write_records(path: Path, records: Records) -> None:
     """Writes records of runs as JSON lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps(each) + "\n" for each in records)
-    write_text(path, lines)
+    write_text(path, "".join(json.dumps(each) + "\n" for each in records))
 
 
 def read_records(path: Path) -> list[Record]:
@@ -95,7 +95,13 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def read_scores(path: Path) -> dict[str, Any]:
     """What a run's rule showed, as `Shown.described` has it."""
-    return upgraded(read_json(path))
+    told = read_json(path)
+    try:
+        scores = upgraded(told)
+        Shown.read(scores).table.lines()
+    except UNFIT as error:
+        raise Damaged(f"{path} does not hold scores: {error}") from error
+    return scores
 
 
 def upgraded(scores: dict[str, Any]) -> dict[str, Any]:

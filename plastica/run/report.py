@@ -32,8 +32,7 @@ def write(folder: RunFolder) -> Path:
     recorded = f"<pre>{html.escape(json.dumps(config, indent=2))}</pre>"
     panels.append(Panel("What was run", "", recorded))
     name = (config.get("source") or {}).get("experiment", "experiment")
-    text = page(f"{name}, {config['started'][:10]}", panels)
-    write_text(folder.report, text)
+    write_text(folder.report, page(f"{name}, {config['started'][:10]}", panels))
     return folder.report
 
 

@@ -13,7 +13,7 @@ from plastica.run.folder import RunFolder
 from plastica.run.record import read_scores
 from plastica.saving import load
 from plastica.shown import Shown
-from plastica.store import suffixed, write_json
+from plastica.store import is_bundle, write_json
 
 
 class Run:
@@ -49,7 +49,7 @@ class Run:
     def show(self, beside: Mapping[str, AbstractLearner] | None = None) -> Shown:
         """Lives the best rule, others beside it, and keeps what they show."""
         learners = {"this rule": self.best()} | dict(beside or {})
-        if suffixed(self.folder.start, ".json").is_file():
+        if is_bundle(self.folder.start):
             start = load(self.folder.start, like=self.experiment.learner)
             learners["where it began"] = start
         key = jax.random.key(self.experiment.seed)

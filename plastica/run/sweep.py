@@ -142,10 +142,8 @@ def made_elsewhere(
     """
 
     def asked(experiment: str, arguments: dict[str, Any]) -> str | None:
-        whole = complete(experiment, arguments)
-        if whole is None:
-            return None
-        return json.dumps([experiment, whole], sort_keys=True)
+        full = complete(experiment, arguments)
+        return None if full is None else json.dumps([experiment, full], sort_keys=True)
 
     records = {}
     for told in known:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import jax
@@ -105,10 +105,7 @@ def _to_the_end(
     Of a search that diverged the best rule until then is shown.
     """
     try:
-        with (
-            cluster.led_context(run.folder.held),
-            cluster.watched(run.path / BEATS),
-        ):
+        with cluster.led_context(run.folder.held), cluster.watched(run.path / BEATS):
             go()
     except Diverged:
         _finish(run, beside, page)
@@ -161,6 +158,7 @@ def _config(experiment: Experiment, engine: Engine, chunks: dict) -> dict:
     return {
         "format": "plastica run",
         "version": 1,
+        "command": machine.command(),
         "source": experiment.source,
         "generations": experiment.generations,
         "planned": experiment.generations,
@@ -173,7 +171,7 @@ def _config(experiment: Experiment, engine: Engine, chunks: dict) -> dict:
         "kernel": library.checksum(),
         "chunk_seconds": {str(k): round(v, 5) for k, v in chunks.items()},
         "data": dict(experiment.sources),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": machine.now(),
         **machine.description(),
     }
 

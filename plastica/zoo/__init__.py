@@ -8,12 +8,12 @@ from typing import Any
 
 from plastica import saving
 from plastica.learner import AbstractLearner
-from plastica.store import write_bundle
+from plastica.store import bundles, write_bundle
 
 
 def names() -> list[str]:
     """The rules there are."""
-    return sorted(path.stem for path in saving.ZOO.glob("*.npz"))
+    return [path.name for path in bundles(saving.ZOO)]
 
 
 def load(name: str) -> AbstractLearner:

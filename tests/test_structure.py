@@ -4,10 +4,10 @@ import pytest
 
 from .structure import PACKAGE, Structure
 
-CODE = 9_850  # lines of code, at most
+CODE = 9_900  # lines of code, at most
 DOCSTRINGS = 2_080  # lines of docstrings, at least
 BIGGEST = 320  # lines of a file, at most
-SMALL = 7  # private functions of less than 4 lines that one place names, at most
+SMALL = 6  # private functions of less than 4 lines that one place names, at most
 P90 = 25  # lines that nine functions of ten do not exceed
 PARAMETERS = 6  # of an experiment, at most
 

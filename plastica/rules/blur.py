@@ -237,7 +237,7 @@ class BLUR(AbstractChainRule):
     def _activated(
         self, z: Float[Array, "k batch n"], last: bool
     ) -> Float[Array, "k batch n"]:
-        """sigma of the forward sweep, after the normalisation of 3.4."""
+        """The non-linearity of the forward sweep, after the normalisation of 3.4."""
         variant = self.variant
         if not last or variant.normalised == "all":
             z = self._normalised(z, 1 if last else 0)

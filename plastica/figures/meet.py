@@ -41,7 +41,8 @@ KINDS: dict[str, type[AbstractTask]] = {
 NOTE = (
     "Loss on held-out worlds before and after {} generations of a meta-gradient, means "
     "over {} seeds: nats; of sines squared error, of robots summed distance. Images "
-    "have 4 by 4 pixels. In italics, the pair does not learn: its loss did not fall for every seed."
+    "have 4 by 4 pixels. In italics, the pair does not learn: its loss did not fall "
+    "for every seed."
 )
 
 
@@ -79,7 +80,7 @@ def _cell(kept: dict[tuple, list[Record]], rule: str, place: str) -> str:
     records: Sequence[Record] = [
         record
         for (*pair, batch), group in kept.items()
-        if pair == [rule, task] and batch == knobs.get("batch")
+        if pair == [rule, task] and batch in (knobs.get("batch"), "-")
         for record in group
     ]
     if not records:

@@ -4,6 +4,23 @@ Paper 004. Neurons and synapses have k states. A batch goes up through the layer
 label is written into state 1 of the last one and goes down again, and each synapse then
 changes by what its two ends have become. All three passes mix states by small matrices,
 which every neuron and synapse shares: the genome.
+
+Where the text is garbled or silent, and what is done here:
+
+- The meta-loss has lost its sign and its softmax (3.3). It is the cross-entropy.
+- Section 3.1 has mu, nu~ and mu~ as vectors, section 4.5 as matrices. The vectors are
+  row 1 of mu, column 0 of nu~ and row 0 of mu~.
+- With one state a synapse, Eq. (7) is that of channel 0, not a sum over channels: that
+  sum would not contain Eq. (4).
+- eta~ has a minus before it in Eq. (3) and (4), and none in Eq. (7). Here it has none,
+  so that a genome that descends has a negative eta~.
+- A multiplicative backward sweep multiplies by f too, in every state from 1 on, as the
+  authors' program does.
+- Sums over sources (Oja, synapses of unit norm) count the bias.
+- "Per-channel" normalisation could be one for a unit or one for a state. Here each unit
+  and state has its own mean and its own biased variance over the batch.
+- g multiplies the first part of Eq. (8) only. Its own factor, f~ - 1, is zero where
+  f~ = 1.
 """
 
 from dataclasses import replace

@@ -3,6 +3,15 @@
 Evolution finds the weights a network is born with and, for every plastic synapse, four
 numbers that say how it changes: W_A with pre and post, W_B with pre, W_C with post, W_D
 always, all scaled by what a modulator says of the post-synaptic neuron.
+
+Where the text is garbled or silent, and what is done here:
+
+- Eq. (5) and (6) write h_{t+1} both for the activity of Eq. (2) and for that activity
+  times m, and "W_D m_t" for a product that must be a matrix. Eq. (1) has one m before
+  the bracket. So m_i stands once before each of the four terms.
+- The activation of Eq. (2) is tanh, that of Eq. (7) the logistic function, as in the
+  authors' program. Eq. (7) has lost a bracket: the function goes around the whole sum.
+- The program evolves the first activations h_0. They are not in the list of Eq. (9).
 """
 
 from typing import ClassVar, Literal, NamedTuple, Self
@@ -102,10 +111,11 @@ class PlasticRNN(AbstractPlastic):
     Hears `x: (in,)`, answers with its activations, `(units,)`. Without a modulator,
     m = 1. Theta depends on the sizes.
 
-    Departs from the paper: Eq. (6) passes m h' on, to the next tick and to the layers
-    above; the authors' program, whose numbers the paper prints, has m in the change of
-    the weights only and passes h' on. `passes` is "h" (theirs, the default) or "m h".
-    Likewise plasticity rests in the program's exam (`plastic="taught"`, the default),
+    Departs from the paper: the first activations h_0 are evolved, as in the authors'
+    program; Eq. (9) does not list them. Eq. (6) passes m h' on, to the next tick and to
+    the layers above; the program, whose numbers the paper prints, has m in the change
+    of the weights only and passes h' on. `passes` is "h" (theirs, the default) or
+    "m h". Likewise plasticity rests in the program's exam (`plastic="taught"`, the default),
     and not in the paper's ("always").
     """
 

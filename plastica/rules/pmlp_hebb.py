@@ -3,6 +3,18 @@
 A neuron's state is a small vector whose components serve four purposes: 0 is sent
 forward, 1 is sent back through the transposed weights, 2 is the pre-synaptic and 3
 the post-synaptic factor of the Hebbian update. The last one is read out.
+
+What the text leaves open, and how it is settled here:
+
+- Algorithm 1 never writes a target anywhere. As printed, nothing tells the output
+  neurons apart but their random weights, and nothing can be learned. Here the symbol
+  that came is written into component 0 of the output layer, before the next sweep.
+- An update reads the state of this tick in layers below its own, and of the tick before
+  in its own layer and those above. The weights update reads its layer's new state.
+- It does not say whether edges share their weights update. Here each edge has its own.
+- It does not say how a weight that is a vector multiplies. Here component 0 does.
+- An LSTM's state is its hidden half and then its cell half, also in synapses. Its gates
+  are in the order input, forget, output, candidate.
 """
 
 from dataclasses import dataclass
@@ -74,18 +86,14 @@ class PMLPHebbState(NamedTuple):
 class PMLPHebb(AbstractRule):
     """Algorithm 1 of 000 with the updates of Eq. (3) and (4), or other forms of them.
 
-    Meets symbols one-hot, `x: (n_1,)`, and answers with log-probabilities of the next
+    Takes symbols one-hot, `x: (n_1,)`, and answers with log-probabilities of the next
     one, `y: (n_L,)`. Theta is one update per layer, whatever the sizes of the layers,
-    and one per edge where synapses are not Hebbian; the paper does not say whether
-    edges share theirs. Where an edge goes one way only, only its own messages exist.
-
-    Other forms (6.2): in an LSTM neuron the components are counted over its hidden half
-    and then its cell, so the read-out is a cell. The paper does not say how vector
-    weights multiply: here component 0 of a weight's state does, forward and transposed.
+    and one per edge where synapses are not Hebbian. Where an edge goes one way only,
+    only its own messages exist. In an LSTM neuron (6.2) the components are counted over
+    its hidden half and then its cell, so the read-out is a cell.
 
     Departs from the paper: the symbol that came is also written into component 0 of
-    the output layer, before the next sweep. As printed, nothing tells the output
-    neurons apart but random weights, and nothing can be learned.
+    the output layer, before the next sweep.
     """
 
     layers: tuple[Neuron, ...]
@@ -181,20 +189,22 @@ class PMLPHebb(AbstractRule):
         self, state: PMLPHebbState, x: Float[Array, "n_1"]
     ) -> tuple[PMLPHebbState, Float[Array, "n_L"]]:
         """One sweep over the layers, each reading the newest values (Algorithm 1)."""
-        edges, (forward, transposed, *_) = self.network.edges, self.components
+        edges, (FORWARD, BACK, PRE, POST) = self.network.edges, self.components
         h, w = list(state.h), dict(zip(edges, state.w, strict=True))
-        h[0] = h[0].at[:, forward].set(x)
+        updates = [each.of for each in self.synapses] or [hebb] * len(edges)
+        WU = dict(zip(edges, updates, strict=True))
+        h[0] = h[0].at[:, FORWARD].set(x)
         for l, AU in enumerate(self.layers):
             alpha = [h[l]]
             for k in range(len(h)):
                 if (l, k) in w:
-                    alpha.append((_number(w[l, k]) @ h[k][:, forward])[:, None])
+                    alpha.append((number(w[l, k]) @ h[k][:, FORWARD])[:, None])
                 if (k, l) in w and self.transposed:
-                    alpha.append((_number(w[k, l]).T @ h[k][:, transposed])[:, None])
+                    alpha.append((number(w[k, l]).T @ h[k][:, BACK])[:, None])
             h[l] = jax.vmap(AU)(jnp.concatenate(alpha, axis=1))  # n_l n_a, Eq. (3)
             for k in range(len(h)):
                 if (l, k) in w:
-                    w[l, k] = self._renewed((l, k), w[l, k], h[l], h[k])
+                    w[l, k] = WU[l, k](w[l, k], h[k][:, PRE], h[l][:, POST])  # Eq. (4)
         state = PMLPHebbState(tuple(h), tuple(w[edge] for edge in edges))
         return state, self._read(h[-1][:, -1])
 
@@ -208,14 +218,6 @@ class PMLPHebb(AbstractRule):
         """Activations at zero, weights kept."""
         return state._replace(h=jax.tree.map(jnp.zeros_like, state.h))
 
-    def _renewed(self, edge, w, h_post, h_pre):
-        post, pre = h_post[:, self.components[3]], h_pre[:, self.components[2]]
-        if not self.synapses:
-            return w + jnp.outer(post, pre)  # Eq. (4)
-        update = self.synapses[self.network.edges.index(edge)]
-        over_pre = jax.vmap(update, (0, 0, None))
-        return jax.vmap(over_pre, (0, None, 0))(w, pre, post)  # post pre n_w
-
     def _read(self, out: Float[Array, "n_L"]) -> Float[Array, "n_L"]:
         if self.readout == "softmax":
             return jax.nn.log_softmax(out)
@@ -223,6 +225,13 @@ class PMLPHebb(AbstractRule):
         return jnp.log(positive / jnp.sum(positive))
 
 
-def _number(w: Float[Array, "post pre *n_w"]) -> Float[Array, "post pre"]:
+def hebb(
+    w: Float[Array, "post pre"], pre: Float[Array, "pre"], post: Float[Array, "post"]
+) -> Float[Array, "post pre"]:
+    """WU of Eq. (4), for all synapses of an edge."""
+    return w + jnp.outer(post, pre)
+
+
+def number(w: Float[Array, "post pre *n_w"]) -> Float[Array, "post pre"]:
     """What multiplies: the weight, or component 0 of its state."""
     return w if w.ndim == 2 else w[..., 0]

@@ -4,6 +4,15 @@ A neuron's body h_i and a synapse w_ij are small vectors, renewed at every tick 
 networks that all neurons and all synapses share; the types of neurons, one a layer, are
 told apart by an embedding tau. Component 0 of a body is what it sends; component 1 is
 the pre-synaptic factor of the Hebbian product.
+
+Where the text is garbled or silent, and what is done here:
+
+- What it calls f and g changes places between its sections 2 and 6. Here the updates go
+  by what they renew: `neuron` and `synapse`.
+- It leaves the order of the layers open. Here hidden layers come first, so that an
+  answer rests on all that was heard.
+- Eq. (18) prints n + 1 components for a body of n. Here the first and the last are
+  replaced, as the sentence below it says.
 """
 
 from dataclasses import dataclass

@@ -5,6 +5,17 @@ other networks have a weight. Their states hold what is learned; theta, the same
 of them, says how they use it and how they change it. Neurons are only where their
 messages meet: forward ones, into the next layer, and backward ones, into the one
 before.
+
+Where the authors' program departs from the text, and is followed here:
+
+- Sub-LSTMs talk through messages of M < N numbers, each a projection of h with a bias.
+  In Eq. (14) all of the state is sent.
+- Messages that meet in a neuron are averaged, not summed (`aggregate`).
+- All micro-ticks of a layer hear the same two messages, and only the last one sends.
+- The forget gate is shifted by +5 and the input gate by -5, so that cells keep what
+  they have.
+- The error that a batch is told is the derivative of its mean cross-entropy.
+- An answer is `bound` tanh(y / bound), and the text has y.
 """
 
 from collections.abc import Iterable
@@ -15,7 +26,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.cells import LSTM
+from plastica.cells import LSTM, lstm_grid
 from plastica.errors import Refusal
 from plastica.learner import AbstractChainRule, Feedback
 from plastica.network import Network
@@ -25,7 +36,6 @@ Error = Literal["waits", "sweeps back"]
 
 OUTPUT = 1  # the component of the last forward message that is read out
 SHIFT = (-5.0, 5.0, 0.0, 0.0)  # of gates i, f, o, g: cells keep what they have
-HALF = (0.5, 0.5, 0.5, 1.0)  # sigmoid(x) = (1 + tanh(x / 2)) / 2
 
 
 class VSMLState(NamedTuple):
@@ -185,30 +195,15 @@ class VSML(AbstractChainRule):
         for l in layers:
             h[l], c[l] = self.layer(h[l], c[l], forward[l], backward[l])
             if l + 1 < len(h):
-                forward[l + 1] = self.sent_forward(h[l])
+                forward[l + 1] = self.sent_forward(h[l])  # Eq. (14), by C
             if l > 0:
-                backward[l - 1] = self.sent_backward(h[l])
+                backward[l - 1] = self.sent_backward(h[l])  # Eq. (14), by U
         return VSMLState(tuple(h), tuple(c), tuple(forward), tuple(backward), state.y)
 
     def layer(self, h, c, forward, backward):
-        """All micro-ticks of a layer; what it hears is the same in each.
-
-        A pair of messages is never put together for each of the n_post n_pre sub-LSTMs:
-        W_x splits in two, and each half meets its n messages only. A sigmoid is the
-        tanh of half of what it is given, so that one tanh serves all four gates, and
-        halves and shifts go into theta before it meets sub-LSTMs.
-        """
-        half, shift = (jnp.repeat(jnp.array(g), len(h)) for g in (HALF, SHIFT))
-        W_x, W_h = (half[:, None] * W for W in (self.cell.W_x, self.cell.W_h))
-        W_forward, W_backward = jnp.split(W_x, 2, axis=1)
-        b = half * (self.cell.b + shift)
-        above = W_backward @ backward + b[:, None]  # 4N post
-        heard = above[:, :, None] + (W_forward @ forward)[:, None, :]  # 4N post pre
+        """All micro-ticks of a layer; what it hears is the same in each."""
         for _ in range(self.micro_ticks):
-            own = W_h @ h.reshape(len(h), -1)  # 4N post*pre
-            i, f, o, g = jnp.split(jnp.tanh(own.reshape(heard.shape) + heard), 4)
-            c = (1 + f) / 2 * c + (1 + i) / 2 * g  # Eq. (6)
-            h = (1 + o) / 2 * jnp.tanh(c)
+            h, c = lstm_grid(self.cell, (h, c), forward, backward, SHIFT)  # Eq. (6)
         return h, c
 
     def sent_forward(self, h: Float[Array, "N post pre"]) -> Float[Array, "M post"]:

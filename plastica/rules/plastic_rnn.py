@@ -115,8 +115,8 @@ class PlasticRNN(AbstractPlastic):
     program; Eq. (9) does not list them. Eq. (6) passes m h' on, to the next tick and to
     the layers above; the program, whose numbers the paper prints, has m in the change
     of the weights only and passes h' on. `passes` is "h" (theirs, the default) or
-    "m h". Likewise plasticity rests in the program's exam (`plastic="taught"`, the default),
-    and not in the paper's ("always").
+    "m h". Likewise plasticity rests in the program's exam (`plastic="taught"`, the
+    default), and not in the paper's ("always").
     """
 
     W_i: Float[Array, "units in"]

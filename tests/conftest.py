@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib.machinery import PathFinder
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +15,12 @@ from beartype import BeartypeConf, FrozenDict, beartype
 from jaxtyping import install_import_hook
 
 # Most of the tests' time is compilation, most of what they compile runs once. XLA's own
-# passes stay; processes that tests start inherit it.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# passes stay; processes that tests start inherit it. The second flag halves what is left.
+# An XLA that does not know a flag ends the process, so that it is for versions tried.
+FLAGS = "--xla_backend_optimization_level=0"
+if version("jaxlib").startswith("0.10."):
+    FLAGS += " --xla_cpu_use_fusion_emitters=false"
+os.environ.setdefault("XLA_FLAGS", FLAGS)
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -79,12 +79,12 @@ def test_simple_cells_are_the_naive_ones(rng, form):
 
 def test_a_grid_of_cells_is_the_plain_cell_for_every_pair(rng):
     cell, shift = LSTM.random(KEY, 6, 4), (-5.0, 5.0, 0.25, -0.5)
-    h, c = rng.normal(size=(2, 4, 3, 2)).astype(np.float32)
-    pre, post = (rng.normal(size=(3, n)).astype(np.float32) for n in (2, 3))
+    h, c = jnp.asarray(rng.normal(size=(2, 4, 3, 2)), jnp.float32)
+    pre, post = (jnp.asarray(rng.normal(size=(3, n)), jnp.float32) for n in (2, 3))
     memory = lstm_grid(cell, (h, c), pre, post, shift)
     shifted = LSTM(cell.W_x, cell.W_h, cell.b + jnp.repeat(jnp.array(shift), 4))
     for i, j in np.ndindex(3, 2):
-        x = np.concatenate([pre[:, j], post[:, i]])
+        x = jnp.concatenate([pre[:, j], post[:, i]])
         plain = shifted((h[:, i, j], c[:, i, j]), x)
         for grid, one in zip(memory, plain, strict=True):
             np.testing.assert_allclose(grid[:, i, j], one, rtol=1e-5, atol=1e-6)

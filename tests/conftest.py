@@ -15,8 +15,8 @@ from beartype import BeartypeConf, FrozenDict, beartype
 from jaxtyping import install_import_hook
 
 # Most of the tests' time is compilation, most of what they compile runs once. XLA's own
-# passes stay; processes that tests start inherit it. The second flag halves what is left.
-# An XLA that does not know a flag ends the process, so that it is for versions tried.
+# passes stay; processes that tests start inherit it. The second flag halves the rest.
+# An XLA that does not know a flag ends the process: it is for versions that were tried.
 FLAGS = "--xla_backend_optimization_level=0"
 if version("jaxlib").startswith("0.10."):
     FLAGS += " --xla_cpu_use_fusion_emitters=false"

@@ -7,11 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jaxlib
 import pytest
 
 from benchmarks.measure import LACKING
-from plastica.machine import KNOWN_TO
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "results" / "performance"
@@ -25,17 +23,14 @@ ANY_SIGN = {  # differences, slopes and shares
     "last exponent",
 }
 TOLD = {"benchmark", "machine"}
-FLAG = "--xla_cpu_use_fusion_emitters=false"  # halves the time that is all compilation
 
 
 @pytest.fixture(scope="module")
 def quickly(tmp_path_factory):
     """An environment in which what one benchmark compiled is there for the next."""
-    cache, flags = tmp_path_factory.mktemp("compiled"), os.environ.get("XLA_FLAGS", "")
-    known = tuple(map(int, jaxlib.__version__.split(".")[:2])) <= KNOWN_TO
+    cache = tmp_path_factory.mktemp("compiled")
     return os.environ | {
         "PYTHONPATH": str(ROOT),
-        "XLA_FLAGS": f"{flags} {FLAG}" if known else flags,  # ends who does not know it
         "JAX_COMPILATION_CACHE_DIR": str(cache),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",

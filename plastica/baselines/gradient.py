@@ -17,7 +17,7 @@ Method = Literal["sgd", "momentum", "adam"]
 STEPS = {  # of length one; the rate is a learner's own
     "sgd": optax.identity(),
     "momentum": optax.trace(0.9),
-    "adam": optax.scale_by_adam(),
+    "adam": optax.scale_by_adam(eps_root=1e-30),  # a root at 0 has no derivative
 }
 
 

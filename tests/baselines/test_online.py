@@ -12,6 +12,7 @@ from plastica.ask import evaluate
 from plastica.baselines import OnlineLSTM, Recurrent
 from plastica.errors import Refusal
 from plastica.learner import Feedback
+from plastica.lifetime import life, total
 from plastica.tasks import Text
 
 K, UNITS, WINDOW = 3, 4, 3
@@ -67,3 +68,15 @@ def test_it_learns_a_passage_as_it_reads_it():
 def test_sizes_that_are_none_are_refused():
     with pytest.raises(Refusal, match="at least one unit, output and tick"):
         OnlineLSTM.of(0, K)
+
+
+def test_its_rate_has_a_gradient_although_some_weights_are_never_moved():
+    """Those of a symbol that does not come: their moments stay at zero."""
+    task = Text(jnp.array([0, 1] * 10), K, length=6)  # symbol 2 does not come
+
+    def loss(log_rate):
+        learner = OnlineLSTM(log_rate, UNITS, K, WINDOW)
+        return total(life(learner, task, jax.random.key(0)))[0]
+
+    slope = jax.grad(loss)(jnp.log(jnp.asarray(0.05)))
+    assert np.isfinite(slope) and abs(slope) > 1e-3

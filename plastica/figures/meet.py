@@ -40,7 +40,7 @@ KINDS: dict[str, type[AbstractTask]] = {
 }
 NOTE = (
     "Loss on held-out worlds before and after {} generations of a meta-gradient, means "
-    "over {} seeds: nats; of sines squared error, of robots summed distance. Images "
+    "over seeds ({}): nats; of sines squared error, of robots summed distance. Images "
     "have 4 by 4 pixels. In italics, the pair does not learn: its loss did not fall "
     "for every seed."
 )
@@ -67,7 +67,8 @@ def pairs(plan: Plan = Plan()) -> Sweep:
     def draw(records: Records) -> Drawn:
         kept = drawing.alike(records, "rule", "task", "batch")
         table = {rule: {p: _cell(kept, rule, p) for p in PLACES} for rule in LEARNERS}
-        return Table.of("learner", table, NOTE.format(length, plan.seeds)), []
+        seeds = min(map(len, kept.values()))
+        return Table.of("learner", table, NOTE.format(length, seeds)), []
 
     return Sweep(sum(runs, ()), draw)
 

@@ -179,3 +179,14 @@ def test_a_learner_is_told_what_it_is_made_for():
 
     meet(rule=Curious, task="sines", search="gradient", horizon=7)
     assert asked["ticks"] == 17 and asked["by_gradient"] and asked["fit"].shows_target
+
+
+def test_every_pair_that_lives_was_trained():
+    records = read_records(ROOT / "results/meet/pairs.jsonl")
+    table = find("meet.pairs").call({}).draw(records)[0]
+    told = {
+        rule: dict(zip(table.columns, cells, strict=True)) for rule, cells in table.rows
+    }
+    for rule, place, word in PAIRS:
+        cell = told[rule][place]
+        assert " to " in cell if word == "lives" else cell == word, (rule, place)

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Self
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from plastica.learner import AbstractLearner, Feedback, State
+from plastica.ranges import key_of
 from plastica.saving import arrays_of, filled, load, save
 from plastica.store import read_bundle, write_bundle
 
@@ -31,10 +31,9 @@ class Living:
         x: np.ndarray | None = None,
     ) -> None:
         """`x` is an observation like those to come, where the learner must see one."""
-        key = jax.random.key(key) if isinstance(key, int) else key
         self.learner = learner
         self.state: State = learner.init(
-            key, jnp.zeros(0) if x is None else jnp.asarray(x)
+            key_of(key), jnp.zeros(0) if x is None else jnp.asarray(x)
         )
         self._shape: tuple[int, ...] = ()
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import jax
 from tyro.conf import Positional
 
 from plastica import cluster, machine
@@ -18,7 +19,7 @@ class Machine:
     """kind of device; JAX's choice if not given"""
     devices: Count | None = None
     """CPU devices to split a population over; one a core"""
-    x64: bool = False
+    x64: bool = bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
     """double precision"""
 
     def set_up(self) -> None:

@@ -62,7 +62,7 @@ class OpenAIES(AbstractEvolution):
                 f"OpenAI-ES samples in pairs, got {self.members} members; take "
                 f"{self.members + 1}"
             )
-        if 2 * self.elite > self.members:
+        if 2 * self.elite > max(self.members, 0):
             raise Refusal(
                 f"the {self.elite} best and {self.elite} worst of {self.members} "
                 "members overlap; take a smaller elite"

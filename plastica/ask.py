@@ -4,13 +4,13 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from plastica import lifetime
 from plastica.learner import AbstractLearner
 from plastica.lifetime import Watch, birth, check, total
+from plastica.ranges import key_of
 from plastica.shown import Score
 from plastica.task import AbstractTask
 
@@ -28,7 +28,7 @@ def evaluate(
 ) -> Evaluation:
     """Mean loss and miss of newborns in new worlds, with standard errors."""
     check(learner, task)
-    keys = jax.random.split(_key(key), lives)
+    keys = jax.random.split(key_of(key), lives)
     losses, misses = map(np.asarray, _scores(learner, task, keys))
     return Evaluation(Score.of(losses), Score.of(misses), losses)
 
@@ -45,7 +45,7 @@ def live(
     losses come back, as `value`, `weight` and `miss`, each of shape `(ticks,)`.
     """
     check(learner, task)
-    loss, seen = _life(learner, task, _key(key), watch)
+    loss, seen = _life(learner, task, key_of(key), watch)
     return jax.tree.map(np.asarray, (seen or {}) | loss._asdict())
 
 
@@ -60,9 +60,3 @@ def _scores(learner, task, keys):
 def _life(learner, task, key, watch):
     state, world = birth(learner, task, key)
     return lifetime.live(learner, task, state, world, task.ticks, watch)[2:]
-
-
-def _key(key: PRNGKeyArray | int) -> PRNGKeyArray:
-    return (
-        jax.random.key(key) if isinstance(key, int | np.integer) else jnp.asarray(key)
-    )

@@ -73,7 +73,7 @@ def join(
     place: Place = NOWHERE,
     device: str | None = None,
     devices: int | None = None,
-    x64: bool = False,
+    x64: bool | None = None,
 ) -> None:
     """Makes this process one of many; must come before anything is computed.
 

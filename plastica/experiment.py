@@ -13,6 +13,7 @@ from jaxtyping import PRNGKeyArray
 from plastica.errors import Refusal, unknown
 from plastica.learner import AbstractLearner, AbstractRule
 from plastica.objective import AbstractObjective
+from plastica.ranges import Count, Seed, check_fields
 from plastica.search.search import AbstractSearch
 from plastica.shown import AbstractExhibit, General, Shown
 
@@ -33,22 +34,18 @@ class Experiment:
     learner: AbstractLearner
     objective: AbstractObjective
     search: AbstractSearch
-    generations: int
+    generations: Count
     evaluation: AbstractObjective
-    every: int = 50
+    every: Count = 50
     exhibit: AbstractExhibit | None = None
     sources: tuple[tuple[str, str], ...] = ()
-    seed: int = 0
+    seed: Seed = 0
     stages: tuple[tuple[int, AbstractObjective], ...] = ()
     source: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be carried out, before anything is."""
-        if self.generations < 1 or self.every < 1:
-            raise Refusal(
-                "an experiment has at least one generation and evaluates every so many "
-                f"of them, got {self.generations} generations and every {self.every}"
-            )
+        check_fields(self)
         begins = [0, *(generation for generation, _ in self.stages)]
         if begins != sorted(set(begins)):
             raise Refusal(
@@ -148,6 +145,8 @@ def stamped(
     refuse_unknown(own, given, name)
     parameters = inspect.signature(own).parameters.values()
     arguments = {p.name: part(p, given) for p in parameters}
+    for each in filter(is_dataclass, arguments.values()):
+        check_fields(each)
     made = own(**arguments)
     if not isinstance(made, Experiment):
         return made

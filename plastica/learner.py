@@ -9,8 +9,9 @@ import jax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from plastica.errors import Refusal, check_words
+from plastica.errors import Refusal
 from plastica.network import Network
+from plastica.ranges import check_fields
 
 State = Any  # a pytree of arrays: activations, weights, whatever lives
 
@@ -38,8 +39,8 @@ class AbstractLearner(eqx.Module):
     batches: ClassVar[bool] = False
 
     def __check_init__(self) -> None:
-        """Refuse a word that names nothing."""
-        check_words(self)
+        """Refuse a word that names nothing, and numbers out of range."""
+        check_fields(self)
 
     @abc.abstractmethod
     def init(self, key: PRNGKeyArray, x: Float[Array, "*batch in"]) -> State:

@@ -1,15 +1,17 @@
 """A learner in the user's own loop: NumPy in, NumPy out, and no task."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, Feedback, State
+from plastica.ranges import key_of
 from plastica.saving import arrays_of, filled, load, save
 from plastica.store import read_bundle, write_bundle
 
@@ -31,19 +33,19 @@ class Living:
         x: np.ndarray | None = None,
     ) -> None:
         """`x` is an observation like those to come, where the learner must see one."""
-        key = jax.random.key(key) if isinstance(key, int) else key
         self.learner = learner
-        self.state: State = learner.init(
-            key, jnp.zeros(0) if x is None else jnp.asarray(x)
-        )
-        self._shape: tuple[int, ...] = ()
+        self._seen = None if x is None else _finite("an observation", x).shape
+        like, key = jnp.zeros(self._seen or 0), key_of(key)
+        self.state: State = self._lived(lambda who: who.init(key, like))
+        self._shape: tuple[int, ...] | None = None
 
     def predict(
         self, x: Float[np.ndarray, "*batch in"]
     ) -> Float[np.ndarray, "*batch out"]:
         """The learner's answer; its activations move on."""
-        self.state, y = _predicted(self.learner, self.state, jnp.asarray(x, float))
-        self._shape = y.shape
+        given = _finite("an observation", x, self._seen)
+        self.state, y = self._lived(_predicted, self.state, given)
+        self._seen, self._shape = given.shape, y.shape
         return np.asarray(y)
 
     def learn(
@@ -53,11 +55,26 @@ class Living:
         ended: bool | Bool[np.ndarray, ""] = False,
     ) -> None:
         """Tells the learner what came after its last answer."""
-        told = jnp.zeros(self._shape) if target is None else jnp.asarray(target, float)
-        feedback = Feedback(
-            told, jnp.asarray(reward, float), jnp.bool_(True), jnp.asarray(ended)
-        )
-        self.state = _learned(self.learner, self.state, feedback)
+        if target is None and "target" in self.learner.needs:
+            raise Refusal(
+                f"{type(self.learner).__name__} learns from targets; give one"
+            )
+        told = jnp.zeros(self._shape or ()) if target is None else target
+        told = _finite("a target", told, self._shape)
+        scalar = _finite("a reward", reward)
+        feedback = Feedback(told, scalar, jnp.bool_(True), jnp.asarray(ended))
+        self.state = self._lived(_learned, self.state, feedback)
+
+    def _lived(self, step: Callable, *told: Any) -> Any:
+        """What a step of the learner gives; if it cannot be taken, nothing changes."""
+        try:
+            return step(self.learner, *told)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            who, why = type(self.learner).__name__, str(error).splitlines()[0]
+            raise Refusal(
+                f"{who} cannot live on arrays of this shape ({why}); give what fits "
+                "it, or an observation to begin with: Living(learner, x=...)"
+            ) from error
 
     def rest(self) -> None:
         """Activations at zero, weights kept."""
@@ -80,6 +97,18 @@ class Living:
         arrays, _ = read_bundle(Path(f"{path}-state"))
         living.state = filled(living.state, arrays, f"{path}-state")
         return living
+
+
+def _finite(what: str, given: Any, shape: tuple[int, ...] | None = None) -> Array:
+    """An array of finite numbers, of this shape if there is one; refuses others."""
+    array = jnp.asarray(given, float)
+    wanted, lost = shape or array.shape, int(jnp.sum(~jnp.isfinite(array)))
+    if array.shape != wanted or lost:
+        raise Refusal(
+            f"{what} has finite numbers in the shape {wanted} here, got the shape "
+            f"{array.shape}, {lost} of them NaN or infinite; give what fits"
+        )
+    return array
 
 
 _predicted = eqx.filter_jit(lambda learner, *told: learner.predict(*told))

@@ -1,6 +1,7 @@
 """The machine under a run: its devices and versions, and how JAX is set up on it."""
 
 import contextlib
+import logging
 import os
 import platform
 import shlex
@@ -15,30 +16,44 @@ import jax
 
 from plastica.errors import Refusal
 
+log = logging.getLogger(__name__)
 _given: int | None = None  # cores, where other processes have the rest
 WIDTH, KNOWN_TO = "--xla_cpu_prefer_vector_width", (0, 10)  # jaxlib's version
 RECORDED = ("plastica", "plastica-native", "jax", "jaxlib", "equinox", "numpy", "optax")
 
 
-def set_up(device: str | None = None, devices: int | None = None, x64: bool = False):
+def set_up(
+    device: str | None = None, devices: int | None = None, x64: bool | None = None
+) -> None:
     """Chooses the kind of device ("cpu", "gpu"), how many CPU devices, and precision.
 
     A CPU is shown to JAX as one device a core, over which a population is split, and
-    its vectors are used at full width. Must come before anything is computed.
+    its vectors are used at full width. What is not chosen is as the environment asks
+    of JAX (JAX_PLATFORMS, JAX_NUM_CPU_DEVICES, JAX_ENABLE_X64, XLA_FLAGS). Must come
+    before anything is computed.
     """
     _use_wide_vectors()
     if devices is not None and devices < 1:
         raise Refusal(f"there is at least one device, got --devices {devices}")
     if device:
         jax.config.update("jax_platforms", {"gpu": "cuda"}.get(device, device))
-    jax.config.update("jax_num_cpu_devices", devices or cores())
-    jax.config.update("jax_enable_x64", x64)
+    flags = os.environ.get("XLA_FLAGS", "")
+    counted = "JAX_NUM_CPU_DEVICES" in os.environ or "device_count" in flags
+    if devices or not counted:
+        jax.config.update("jax_num_cpu_devices", devices or cores())
+    if x64 is not None:
+        now = bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+        if "JAX_ENABLE_X64" in os.environ and x64 != now:
+            log.warning("JAX_ENABLE_X64 is not followed: --x64 or the run says %s", x64)
+        jax.config.update("jax_enable_x64", x64)
     try:
         jax.devices()
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+    except (RuntimeError, AssertionError) as error:  # without a word, where none is
+        asked = jax.config.jax_platforms  # type: ignore[attr-defined]
+        reason = next(iter(str(error).splitlines()), "JAX finds none")
         raise Refusal(
-            f"no device {device!r} on this machine ({reason}); leave --device out"
+            f"no device {asked!r} on this machine ({reason}); leave --device out, and "
+            "JAX_PLATFORMS as it was"
         ) from error
 
 

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
-from plastica.errors import Refusal, check_words
+from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, AbstractRule
 from plastica.lifetime import birth, check, life, total
 from plastica.network import Network
+from plastica.ranges import Count, check_fields
 from plastica.task import AbstractTask
 
 Carry = Any  # a pytree of arrays: lives that go on between updates, or ()
@@ -27,8 +28,8 @@ class AbstractObjective(eqx.Module):
     """
 
     def __check_init__(self) -> None:
-        """Refuse a word that names nothing."""
-        check_words(self)
+        """Refuse a word that names nothing, and numbers out of range."""
+        check_fields(self)
 
     def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> Carry:
         """The lives before the first update; `()`, as here, where none go on."""
@@ -81,7 +82,7 @@ class Lifetime(AbstractObjective):
     """
 
     entries: tuple[Entry, ...]
-    lives: int = eqx.field(static=True, default=1)
+    lives: Count = eqx.field(static=True, default=1)
     judge: Judge = eqx.field(static=True, default="value")
 
     @classmethod
@@ -91,12 +92,9 @@ class Lifetime(AbstractObjective):
         return cls(tuple(whole), lives, judge)
 
     def __check_init__(self) -> None:
-        """Refuse an objective without lives."""
-        if not self.entries or self.lives < 1:
-            raise Refusal(
-                f"an objective needs a task and at least one life, got "
-                f"{len(self.entries)} tasks and {self.lives} lives"
-            )
+        """Refuse an objective without a task."""
+        if not self.entries:
+            raise Refusal("an objective needs a task, got none; give it one")
 
     def __call__(
         self, learner: AbstractLearner, carry: tuple[()], key: PRNGKeyArray

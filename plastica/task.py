@@ -6,8 +6,9 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.errors import Refusal, check_words
+from plastica.errors import Refusal
 from plastica.learner import Feedback
+from plastica.ranges import check_fields
 
 World = Any  # a pytree of arrays
 
@@ -37,8 +38,8 @@ class AbstractTask(eqx.Module):
     shows_target: ClassVar[bool] = False
 
     def __check_init__(self) -> None:
-        """Refuse a word that names nothing."""
-        check_words(self)
+        """Refuse a word that names nothing, and numbers out of range."""
+        check_fields(self)
 
     @abc.abstractmethod
     def init(self, key: PRNGKeyArray) -> World:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gzip
 import io
 import json
 import os
@@ -203,8 +204,8 @@ def test_train_ends_with_a_table_and_what_to_type_next(trained):
             "train --lenght 3",
             "Unrecognized options: --lenght, 3. Perhaps you meant: --le",
         ),
-        ("train --length abc", "Error parsing --length: invalid literal"),
-        ("train --length 3.5", "Error parsing --length: invalid literal"),
+        ("train --length abc", "Error parsing --length: 'abc' is no whole number"),
+        ("train --length 3.5", "Error parsing --length: '3.5' is no whole number"),
         ("train --length", "Missing value for argument '--length'"),
         ("train --alphabet leters", "invalid choice 'leters'"),
         ("train memorise stray", "Unrecognized options: stray"),
@@ -213,14 +214,23 @@ def test_train_ends_with_a_table_and_what_to_type_next(trained):
             "passages of 1 to 32, got a length of 60",
         ),
         ("train --text empty.txt", "'empty.txt' is empty"),
+        ("train --text one.txt", "'one.txt' has 1 symbols, too few for three parts"),
+        ("train remember --text one.txt", "has 1 symbols, too few for three parts"),
+        ("train --text gz.txt", "'gz.txt' is compressed, with gzip; decompress it"),
         ("train --text binary.txt", "'binary.txt' cannot be read as letters"),
         ("train --text nowhere.txt", "there is no text or path 'nowhere.txt'"),
-        ("train --population 0", "at least one member, got 0"),
-        ("train --generations 0", "at least one generation"),
-        ("train --members-per-device 0", "lives at least one member at once, got"),
-        ("train --hidden 0", "layers of at least one unit"),
+        ("train --population 1", "`population` must be a whole number from 2"),
+        ("train --generations 0", "`generations` must be a whole number from 1"),
+        ("train --members-per-device 0", "`members_per_device` must be a whole"),
+        ("train --hidden 0", "`hidden` must be a whole number from 1"),
         ("train --state 3", "a neuron's state needs 4 components"),
-        ("train --lives 0", "at least one life"),
+        ("train --lives 0", "`lives` must be a whole number from 1"),
+        ("train --update-hidden 0", "`update_hidden` must be a whole number"),
+        ("train --sigma 0", "`sigma` must be a finite number above 0, got 0.0;"),
+        ("train --sigma nan", "`sigma` must be a finite number above 0, got nan;"),
+        ("train --seed 5000000000", "from 0 to 4,294,967,295, got 5000000000;"),
+        ("train --seed 1e23", "`seed` must be a whole number from 0 to"),
+        ("train --seed -1", "`seed` must be a whole number from 0 to"),
         ("train --init-from nowhere", "there is no rule at nowhere"),
         ("train --beside nowhere", "there is no rule at nowhere"),
         ("train --out used", "used exists and is not empty; name another folder"),
@@ -242,6 +252,8 @@ def test_train_ends_with_a_table_and_what_to_type_next(trained):
 )
 def test_what_cannot_be_done_is_refused_in_one_line(here, words, said):
     (here / "empty.txt").touch()
+    (here / "one.txt").write_text("a")
+    (here / "gz.txt").write_bytes(gzip.compress(TALE))
     (here / "binary.txt").write_bytes(bytes(range(256)) * 9)
     (here / "used").mkdir()
     (here / "used" / "thesis.tex").write_text("mine")

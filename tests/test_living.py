@@ -9,7 +9,7 @@ from plastica.errors import Refusal
 from plastica.lifetime import life
 from plastica.living import Living
 from plastica.network import Network
-from plastica.rules import PMLPHebb
+from plastica.rules import BLUR, PMLPHebb
 from plastica.tasks import Text
 
 LEARNERS = {
@@ -80,3 +80,52 @@ def test_a_life_of_another_learner_is_refused(tmp_path):
     (tmp_path / "a-state.safetensors").replace(tmp_path / "b-state.safetensors")
     with pytest.raises(Refusal, match="does not fit"):
         Living.restore(tmp_path / "b")
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (
+            lambda mind: mind.predict(np.ones(5)),
+            r"here, got the shape \(5,\)",
+        ),
+        (
+            lambda mind: mind.predict(np.full(4, np.nan)),
+            "observation .* 4 of them NaN",
+        ),
+        (lambda mind: mind.learn(np.ones(3)), r"a target has .* shape \(4,\) here"),
+        (lambda mind: mind.learn(np.full(4, np.inf)), "a target has finite numbers"),
+        (lambda mind: mind.learn(np.ones(4), reward=np.nan), "a reward has finite"),
+    ],
+)
+def test_what_cannot_be_lived_is_refused_and_leaves_no_trace(name, act, said, rng):
+    mind, other = Living(LEARNERS[name]), Living(LEARNERS[name])
+    first, second = symbols(rng, 2)
+    for each in (mind, other):
+        each.predict(first)
+    with pytest.raises(Refusal, match=said):
+        act(mind)
+    for each in (mind, other):
+        each.learn(second)
+    np.testing.assert_array_equal(mind.predict(second), other.predict(second))
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_first_observation_that_does_not_fit_is_refused(name):
+    with pytest.raises(Refusal, match="cannot live on arrays of this shape"):
+        Living(LEARNERS[name]).predict(np.ones(5))
+
+
+def test_a_learner_that_must_see_its_input_first_says_so():
+    rule = BLUR.random(jax.random.key(1), Network.chain(4, 3, 4))
+    with pytest.raises(Refusal, match=r"to begin with: Living\(learner, x=...\)"):
+        Living(rule)
+    assert Living(rule, x=np.zeros((2, 4))).predict(np.ones((2, 4))).shape == (2, 4)
+
+
+def test_a_learner_of_targets_is_not_told_zeros_instead():
+    mind = Living(LEARNERS["pmlp_hebb"])
+    mind.predict(np.ones(4))
+    with pytest.raises(Refusal, match="PMLPHebb learns from targets"):
+        mind.learn()

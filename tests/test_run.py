@@ -1,5 +1,6 @@
 """A run: what it keeps, what stops it, and that it goes on as if nothing had."""
 
+import dataclasses
 import errno
 import itertools
 import json
@@ -8,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,7 +22,7 @@ import pytest
 import plastica as pl
 from plastica.errors import Diverged, Interrupted
 from plastica.experiments import evolved_rules
-from plastica.run import keeper, training
+from plastica.run import generations, keeper, training
 from plastica.run.folder import RunFolder
 from plastica.run.generations import _judged, key_for
 from plastica.saving import read_rule
@@ -64,6 +66,47 @@ class Stopping:
 
     def end(self):
         """Nothing."""
+
+
+class Told(Stopping):
+    """A display that keeps what it is told of a Ctrl-C."""
+
+    def __init__(self):
+        super().__init__(None, None)
+        self.seconds = []
+
+    def obeys(self, seconds):
+        self.seconds.append(seconds)
+
+
+def test_how_long_a_stop_takes_is_said_once_and_without_compiling(
+    corpus, tmp_path, monkeypatch
+):
+    """However slow a generation is: here a second, and the first one two hours."""
+    clock = iter(range(0, 10**9))
+    now = [0.0]
+
+    def advanced(*told):
+        now[0] += 7200.0 if not next(clock) else 1.0
+        return real(*told)
+
+    real = generations.advance
+    monkeypatch.setattr(generations, "advance", advanced)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    told = Told()
+    experiment = dataclasses.replace(small(corpus), every=6)
+    pl.train(experiment, tmp_path / "run", told, engine=pl.Engine(chunk=4))
+    assert len(told.seconds) == 1 and told.seconds[0] < 10
+
+
+def test_runs_begun_in_one_second_have_folders_of_their_own(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    source = {"experiment": "text.memorise"}
+    with ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(lambda _: training._named(None, source), range(40)))
+    assert len(set(names)) == 40 and all(Path(name).is_dir() for name in names)
+    assert all(name.startswith("runs/text.memorise-20") for name in names)
+    assert training._named("mine", source) == "mine"
 
 
 def test_a_run_keeps_what_it_should(whole):
@@ -145,7 +188,7 @@ def test_going_on_past_the_end_is_one_long_run(corpus, whole, tmp_path):
     assert RunFolder(out).config()["generations"] == 6
     with pytest.raises(pl.Refusal, match="lived 6 generations already, more than"):
         pl.resume(out, small(corpus, 4), generations=3)
-    with pytest.raises(pl.Refusal, match="at least one generation"):
+    with pytest.raises(pl.Refusal, match="`generations` must be"):
         pl.resume(out, small(corpus, 4), generations=0)
 
 

@@ -15,8 +15,8 @@ from jax import lax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.cells import Dense, through
-from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, Feedback
+from plastica.ranges import Count
 
 STEPS, RATE = 4, 0.1  # gradient steps, and where their sizes start (the program's)
 AHEAD, DISCOUNT = 10, 0.9  # ticks of a return, and what each one more is worth
@@ -41,16 +41,8 @@ class AbstractMAML(AbstractLearner):
 
     layers: tuple[Dense, ...]
     rates: Float[Array, "steps"]
-    shots: int = eqx.field(static=True)
+    shots: Count = eqx.field(static=True)
     answers: ClassVar[frozenset[str]] = frozenset({"numbers"})
-
-    def __check_init__(self) -> None:
-        """Refuse to keep nothing."""
-        if self.shots < 1:
-            raise Refusal(
-                f"MAML learns from what it was shown, and `shots` is how many ticks it "
-                f"keeps: 1 or more, got {self.shots}"
-            )
 
     def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> MAMLState:
         """The evolved weights; nothing shown yet."""

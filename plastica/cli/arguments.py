@@ -10,10 +10,32 @@ from dataclasses import is_dataclass, make_dataclass
 from typing import Annotated, Any
 
 import tyro
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+)
 
 from plastica.cli.source import Source
 from plastica.errors import Refusal
 from plastica.experiment import choices, part, settled
+from plastica.ranges import check_fields, whole
+
+REGISTRY = ConstructorRegistry()
+
+
+@REGISTRY.primitive_rule
+def _typed(told: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+    """Whole numbers as people type them."""
+    if told.type is not int:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="INT",
+        instance_from_str=lambda words: whole(words[0]),
+        is_instance=lambda number: isinstance(number, int),
+        str_from_instance=lambda number: [str(number)],
+    )
 
 
 def parse(
@@ -62,6 +84,7 @@ def knobs(
     fields.append(("command", _flat(shape), shape()))
     typed = make_dataclass("Typed", fields, frozen=True)
     given = vars(parse(typed, words, prog, inspect.getdoc(function) or ""))
+    check_fields(given["command"])
     return given["command"], {k: v for k, v in given.items() if k != "command"}
 
 
@@ -84,7 +107,9 @@ def _told(shape: Any, words: Sequence[str], prog: str, **how: Any) -> Any:
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):
-            return tyro.cli(shape, args=list(words), prog=prog, **how)
+            return tyro.cli(
+                shape, args=list(words), prog=prog, registry=REGISTRY, **how
+            )
     except SystemExit as stop:
         if not stop.code:
             raise

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import jax
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table as Grid
@@ -30,6 +29,7 @@ from plastica.errors import Diverged, Interrupted, Refusal
 from plastica.experiment import Experiment, flat
 from plastica.files import in_file
 from plastica.learner import AbstractLearner, AbstractRule
+from plastica.ranges import key_of, whole
 from plastica.run import report as page
 from plastica.run import training
 from plastica.run.compare import compare as compared
@@ -123,7 +123,7 @@ def eval_(words: list[str]) -> None:
     learners = {str(p): _loaded(p, experiment) for p in (path, *chosen.beside)}
     if not isinstance(learners[str(path)], AbstractRule):
         load(path, like=experiment.learner)  # refused if it is of another size
-    key = jax.random.key(chosen.worlds)
+    key = key_of(chosen.worlds)
     return show_table(experiment.shown(learners, key, closely=False).table)
 
 
@@ -260,7 +260,7 @@ def _total(asked: str | None, now: int) -> int | None:
     if asked is None:
         return None
     try:
-        return now + int(asked[1:]) if asked.startswith("+") else int(asked)
+        return now + whole(asked[1:]) if asked.startswith("+") else whole(asked)
     except ValueError:
         raise Refusal(
             f"--generations takes a total or +MORE, got {asked!r}; as in +5000"

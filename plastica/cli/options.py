@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import jax
 from tyro.conf import Positional
 
 from plastica import cluster, machine
+from plastica.ranges import Count, Seed
 
 
 @dataclass(frozen=True)
@@ -15,9 +17,9 @@ class Machine:
 
     device: Literal["cpu", "gpu"] | None = None
     """kind of device; JAX's choice if not given"""
-    devices: int | None = None
+    devices: Count | None = None
     """CPU devices to split a population over; one a core"""
-    x64: bool = False
+    x64: bool = bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
     """double precision"""
 
     def set_up(self) -> None:
@@ -92,7 +94,7 @@ class Train(Distributed):
     """write report.html at the end"""
     engine: Literal["auto", "xla", "native"] = "auto"
     """how lives are lived; auto takes the native kernel where it fits"""
-    members_per_device: int | None = None
+    members_per_device: Count | None = None
     """members lived at once; by default measured"""
     dry_run: bool = False
     """say what would be run, how large and how long, and stop"""
@@ -116,7 +118,7 @@ class Evaluate(Machine, Again):
 
     beside: tuple[Path, ...] = ()
     """other runs or rules, for the same table"""
-    worlds: int = 1
+    worlds: Seed = 1
     """seed of the unseen worlds"""
 
 
@@ -156,7 +158,7 @@ class Reproduce:
 
     out: Path = Path("sweeps")
     """the folder of figures, and of the runs that they share"""
-    processes: int = 1
+    processes: Count = 1
     """runs at once"""
     records: Path | None = None
     """draw from these records instead of running"""

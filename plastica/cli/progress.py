@@ -36,7 +36,7 @@ class Progress:
         if self.yardsticks:
             sizes = (f"{name} {loss:.3f}" for name, loss in self.yardsticks.items())
             self.console.print(f"yardsticks ({self.unit}): {', '.join(sizes)}")
-        if self.console.is_terminal:
+        if self.console.is_terminal and not self.console.is_dumb_terminal:
             self.live = Live(console=self.console, get_renderable=self._table)
             self.live.start()
 

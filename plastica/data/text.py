@@ -9,6 +9,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +96,13 @@ class Corpus:
     def require(self, length: int) -> None:
         """Refuse a `length` of passages, in symbols, that some part cannot hold."""
         longest = min(len(self.part(name)) for name in PARTS)
+        has = f"{self.name!r} has {len(self.symbols):,} symbols"
+        if not longest:
+            raise Refusal(f"{has}, too few for three parts; take a longer text")
         if not 1 <= length <= longest:
             raise Refusal(
-                f"{self.name!r} has {len(self.symbols):,} symbols, so that each part "
-                f"holds passages of 1 to {longest:,}, got a length of {length:,}; "
-                "change the length or take a longer text"
+                f"{has}, so that each part holds passages of 1 to {longest:,}, got a "
+                f"length of {length:,}; change the length or take a longer text"
             )
 
 
@@ -128,6 +131,7 @@ def load(
     if not body:
         raise Refusal(f"{name!r} has nothing but header and licence; take another text")
     if spelling.name == "letters":
+        _refuse_compressed(name, texts)
         _refuse_unless_letters(name, body)
     symbols = spelling.encode(body, collapse)
     symbols.flags.writeable = False
@@ -139,6 +143,13 @@ EDGE = rb"^[ \t]*\*\*\* ?%s OF TH(?:E|IS) PROJECT GUTENBERG E(?:BOOK|TEXT)"
 TITLE = rb"[^*\n]*(?:\n[^*\n]+\*\*\*[ \t\r]*$|.*)\n?"  # may go on in a second line
 START = re.compile(EDGE % b"START" + TITLE, re.I | re.M)
 END = re.compile(EDGE % b"END", re.I | re.M)
+COMPRESSED = {  # by what such a file begins with
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
 CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r"}) + b"\x7f"
 
 
@@ -215,6 +226,15 @@ def _body(texts: list[bytes]) -> bytes:
         head, *bodies = START.split(text)
         books.append(b"".join(END.split(body)[0] for body in bodies or [head]))
     return b"\n".join(books)
+
+
+def _refuse_compressed(name: str, texts: list[bytes]) -> None:
+    for text, (magic, kind) in product(texts, COMPRESSED.items()):
+        if text.startswith(magic):
+            raise Refusal(
+                f"{name!r} is compressed, with {kind}; decompress it, and give what "
+                "was in it"
+            )
 
 
 def _refuse_unless_letters(name: str, text: bytes) -> None:

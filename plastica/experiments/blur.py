@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import jax
-
 from plastica.baselines import GradientDescent
 from plastica.data import ImageSet, load_images
 from plastica.errors import Refusal
@@ -13,6 +11,7 @@ from plastica.experiment import Experiment, experiment
 from plastica.experiments.parts import AnySearch, Budget, Worlds
 from plastica.network import Network
 from plastica.objective import Entry, Lifetime
+from plastica.ranges import Count, CountOrZero, Positive, key_of
 from plastica.rules import BLUR, Variant
 from plastica.search import AbstractSearch, SideBySide
 from plastica.shown import Exams, Update
@@ -32,17 +31,17 @@ class Taught:
 
     source: str = "digits"
     """toys, a set of images, or a folder"""
-    side: int | None = None
+    side: Count | None = None
     """pixels to a side; as it is"""
-    crop: int | None = None
+    crop: Count | None = None
     """pixels of the middle to keep"""
-    answers: int | None = None
+    answers: Count | None = None
     """classes drawn anew for each life; all, in order"""
     halves: bool = False
     """also the first five and the last five of ten classes"""
-    batch: int = 128
+    batch: Count = 128
     """samples of a batch"""
-    unrolls: int = 10
+    unrolls: Count = 10
     """batches of a life, the last an exam"""
 
     @property
@@ -73,15 +72,15 @@ class Taught:
 class Genome:
     """A genome, and the network that it is searched on."""
 
-    hidden: tuple[int, ...] = (64,)
+    hidden: tuple[Count, ...] = (64,)
     """neurons of each layer"""
-    states: int = 2
+    states: Count = 2
     """states of a neuron, k"""
     variant: tuple[str, ...] = ()
     """fields of Variant, as in oja=first sigma=tanh"""
     start: Literal["random", "gradient"] = "random"
     """genomes, or back-propagation's"""
-    deviation: float = 0.3
+    deviation: Positive = 0.3
     """of a random genome's matrices"""
     normalised: bool = True
     """normalise activations (3.4)"""
@@ -98,7 +97,7 @@ class Genome:
         how = {"variant": variant, "normalised": self.normalised}
         if self.start == "gradient":
             return BLUR.gradient_descent(network, **how)
-        key = jax.random.key(seed)
+        key = key_of(seed)
         return BLUR.random(key, network, self.states, self.deviation, **how)
 
 
@@ -106,9 +105,9 @@ class Genome:
 class Runs(AnySearch):
     """A search, and how many of it there are side by side."""
 
-    runs: int = 1
+    runs: Count = 1
     """runs side by side, set to the best at each stage"""
-    stages: int = 1
+    stages: Count = 1
     """equal parts of the generations, each with 5 unrolls more (C.4)"""
 
     def beside(self, *others: BLUR) -> AbstractSearch:
@@ -123,13 +122,13 @@ class Elsewhere:
 
     show: tuple[str, ...] = ()
     """other toys and sets shown"""
-    depths: tuple[int, ...] = ()
+    depths: tuple[Count, ...] = ()
     """hidden layers of what is shown; as trained"""
-    lessons: int = 100
+    lessons: Count = 100
     """batches taught before what is shown"""
-    moments: tuple[int, ...] = ()
+    moments: tuple[CountOrZero, ...] = ()
     """lessons after which it is too"""
-    honest: int | None = None
+    honest: CountOrZero | None = None
     """the lesson from which on labels are random; none"""
     rivals: bool = False
     """show gradient descent beside it"""

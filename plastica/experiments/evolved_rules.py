@@ -17,6 +17,7 @@ from plastica.experiments.parts import (
     through,
 )
 from plastica.learner import AbstractRule
+from plastica.ranges import Count, Positive
 from plastica.rules import Forms, PMLPHebb
 from plastica.rules.pmlp_hebb import Readout
 
@@ -25,11 +26,11 @@ from plastica.rules.pmlp_hebb import Readout
 class Neurons:
     """A network of the rule's neurons."""
 
-    hidden: int | tuple[int, ...] = 30
+    hidden: Count | tuple[Count, ...] = 30
     """neurons of the hidden layer, or of each, n"""
-    state: int = 6
+    state: Count = 6
     """numbers in a neuron's state, n_a"""
-    update_hidden: int = 14
+    update_hidden: Count = 14
     """hidden units of a layer's update network"""
     readout: Readout = "relu"
     """probabilities from the output as it is, normalised, or by softmax"""
@@ -44,7 +45,7 @@ class Neurons:
 class Scattered(Neurons):
     """The same, theta drawn at random."""
 
-    scale: float = 0.1
+    scale: Positive = 0.1
     """deviation of the first theta"""
 
 
@@ -52,7 +53,7 @@ class Scattered(Neurons):
 class Memory:
     """An LSTM."""
 
-    hidden: int = 30
+    hidden: Count = 30
     """units of a recurrent network"""
     told: Told = "nothing"
     """what a recurrent network is told at the next tick"""

@@ -25,6 +25,7 @@ from plastica.baselines.maml import RATE, STEPS
 from plastica.cells import LSTM, OP, RNN, Dense, stacked
 from plastica.experiments.vsml import lively
 from plastica.network import Network
+from plastica.ranges import Count, CountOrZero, NotNegative, Positive
 from plastica.rules import (
     BLUR,
     VSML,
@@ -36,9 +37,9 @@ from plastica.rules import (
 )
 from plastica.rules.vector_neuron import Kinds
 
-Hidden = Annotated[int, Doc("units of the hidden layer")]
-Deep = Annotated[tuple[int, ...], Doc("neurons of each hidden layer")]
-Scale = Annotated[float, Doc("deviation of the weights that a search begins with")]
+Hidden = Annotated[Count, Doc("units of the hidden layer")]
+Deep = Annotated[tuple[Count, ...], Doc("neurons of each hidden layer")]
+Scale = Annotated[NotNegative, Doc("deviation of the weights a search begins with")]
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Fit:
 def pmlp_hebb(
     fit: Fit,
     hidden: Hidden = 20,
-    state: Annotated[int, Doc("numbers in a neuron's state, n_a")] = 6,
-    update_hidden: Annotated[int, Doc("hidden units of a layer's update")] = 14,
+    state: Annotated[Count, Doc("numbers in a neuron's state, n_a")] = 6,
+    update_hidden: Annotated[Count, Doc("hidden units of a layer's update")] = 14,
 ) -> PMLPHebb:
     """Paper 000: theta at zero, or drawn where a gradient at zero would vanish.
 
@@ -76,10 +77,10 @@ def pmlp_hebb(
 
 def vector_neuron(
     fit: Fit,
-    hidden: Annotated[int, Doc("neurons of the hidden layer, 0 for none")] = 20,
+    hidden: Annotated[CountOrZero, Doc("neurons of the hidden layer, 0 for none")] = 20,
     neuron: Annotated[OP, Doc("how neurons are renewed")] = "GATED",
     synapse: Annotated[OP, Doc("how synapses are renewed")] = "GATED",
-    state: Annotated[int, Doc("numbers in a state, n")] = 6,
+    state: Annotated[Count, Doc("numbers in a state, n")] = 6,
 ) -> VectorNeuron | Apart:
     """Paper 001: one layer sees and answers, apart where those are not the same."""
     inputs, outputs = fit.inputs, fit.outputs
@@ -114,8 +115,8 @@ def plastic_mlp(
 def vsml(
     fit: Fit,
     layers: Deep = (),
-    units: Annotated[int, Doc("of a sub-LSTM, N")] = 16,
-    messages: Annotated[int, Doc("numbers of a message, M")] = 8,
+    units: Annotated[Count, Doc("of a sub-LSTM, N")] = 16,
+    messages: Annotated[Count, Doc("numbers of a message, M")] = 8,
 ) -> VSML:
     """Paper 003, with the start from which it is meta-trained."""
     return lively(VSML.random(fit.key, fit.chain(*layers), units, messages))
@@ -124,7 +125,7 @@ def vsml(
 def blur(
     fit: Fit,
     layers: Deep = (20,),
-    states: Annotated[int, Doc("states of a neuron, k")] = 2,
+    states: Annotated[Count, Doc("states of a neuron, k")] = 2,
     scale: Scale = 0.3,
 ) -> BLUR:
     """Paper 004: activations are normalised where there is a batch."""
@@ -146,7 +147,7 @@ def gradient_descent(
     fit: Fit,
     layers: Deep = (20,),
     method: Annotated[Method, Doc("how it descends")] = "sgd",
-    step: Annotated[float, Doc("its step size, where the search begins")] = 0.1,
+    step: Annotated[Positive, Doc("its step size, where the search begins")] = 0.1,
 ) -> GradientDescent:
     """A plain network that learns by back-propagation; the search finds its step."""
     return GradientDescent.at(step, fit.chain(*layers), method)
@@ -155,8 +156,8 @@ def gradient_descent(
 def online_lstm(
     fit: Fit,
     hidden: Hidden = 20,
-    back: Annotated[int, Doc("ticks that a gradient goes back")] = 10,
-    step: Annotated[float, Doc("its step size, where the search begins")] = 0.01,
+    back: Annotated[Count, Doc("ticks that a gradient goes back")] = 10,
+    step: Annotated[Positive, Doc("its step size, where the search begins")] = 0.01,
 ) -> OnlineLSTM:
     """An LSTM trained by Adam as it lives; the search finds its step."""
     return OnlineLSTM.of(hidden, fit.outputs, step, back)

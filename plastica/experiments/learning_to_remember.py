@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import jax
 
+from plastica import ranges
 from plastica.baselines import Recurrent
 from plastica.cells import OP
 from plastica.data import Corpus
@@ -11,6 +12,7 @@ from plastica.experiment import Experiment, experiment
 from plastica.experiments.parts import Budget, Descent, Reads, Worlds
 from plastica.learner import AbstractLearner
 from plastica.network import Network
+from plastica.ranges import Count, CountOrZero, NotNegative
 from plastica.rules import VectorNeuron
 from plastica.rules.vector_neuron import Effect, Kinds
 from plastica.shown import Remembering
@@ -25,17 +27,17 @@ UPDATES = 100  # between reports
 class Asked(Reads):
     """Lives in a text that are asked for snippets of their past."""
 
-    delay: int = 10
+    delay: Count = 10
     """how far back beyond a window is asked, P"""
-    window: int = 10
+    window: Count = 10
     """symbols of a window and of a snippet, T"""
-    present: float = 0.0
+    present: NotNegative = 0.0
     """weight of the current window's own loss"""
     counted: Counted = "beyond the window"
     """how the delay is counted"""
     memory: Memory = "reset"
     """activations at a replay; an LSTM's are all it has"""
-    lives: int = 1
+    lives: Count = 1
     """independent lives side by side"""
 
     def worlds(self) -> Worlds:
@@ -59,7 +61,7 @@ class Asked(Reads):
 class Past(Asked):
     """The same for so long."""
 
-    ticks: int = 50_000
+    ticks: Count = 50_000
     """ticks of a life, replays not counted"""
 
     def descended(
@@ -82,13 +84,13 @@ class Vectors:
     """how neurons are renewed"""
     synapse: OP = "GATED"
     """how synapses are renewed"""
-    state: int = 6
+    state: Count = 6
     """numbers in a neuron's state, n_a"""
-    hidden: int = 5
+    hidden: CountOrZero = 5
     """neurons of the hidden layer, 0 for none"""
-    update_hidden: int = 20
+    update_hidden: Count = 20
     """hidden units of a layer's update network"""
-    embedding: int = 4
+    embedding: CountOrZero = 4
     """numbers in the embedding of a layer"""
     sends: Effect = "product"
     """what a synapse sends: weight times activation, or an OP's output"""
@@ -112,7 +114,7 @@ class Vectors:
 class Units:
     """A recurrent network."""
 
-    hidden: int = 16
+    hidden: Count = 16
     """units of a recurrent network"""
 
 
@@ -120,7 +122,7 @@ class Units:
 class Seed:
     """Where random numbers begin; generations follow from the ticks."""
 
-    seed: int = 0
+    seed: ranges.Seed = 0
     """of everything that is drawn"""
 
 

@@ -28,6 +28,7 @@ from plastica.experiments.vsml import STANDARD, course
 from plastica.files import Own
 from plastica.learner import AbstractLearner
 from plastica.objective import AbstractObjective, Lifetime
+from plastica.ranges import Count
 from plastica.task import AbstractTask
 from plastica.tasks import FreshLives, Toy
 
@@ -77,11 +78,11 @@ class Toys:
     toy: str = "xor"
     """xor, and, or, two moons, centre circle, small circle, pie slice, cross, triangle
     or blobs"""
-    batch: int | None = None
+    batch: Count | None = None
     """points shown at a tick; one"""
-    lessons: int = 100
+    lessons: Count = 100
     """ticks of a life"""
-    lives: int = 16
+    lives: Count = 16
     """lives of every member in a generation"""
 
     def worlds(self) -> Worlds:
@@ -96,13 +97,13 @@ class Stream:
 
     images: str = "digits"
     """digits, mnist, fashion-mnist, kmnist, omniglot, or a folder of images"""
-    side: int = 8
+    side: Count = 8
     """images are resized to so many pixels a side"""
-    batch: int | None = None
+    batch: Count | None = None
     """images shown at a tick; one"""
-    lessons: int = 100
+    lessons: Count = 100
     """ticks of a life"""
-    lives: int = 4
+    lives: Count = 4
     """lives of every member in a generation"""
 
     def worlds(self) -> Worlds:
@@ -137,7 +138,7 @@ class Where(Chosen):
     """A task of the user's own: new worlds are drawn for search and for showing."""
 
     task: Annotated[str, Doc(f"where it lives: {', '.join(TASKS)}, or {OWN}")]
-    lives: int = 16
+    lives: Count = 16
     """lives of every member in a generation"""
 
     def there(self) -> Worlds:

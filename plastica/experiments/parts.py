@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from plastica.data import Corpus, load
-from plastica.errors import Refusal
 from plastica.experiment import Experiment
 from plastica.learner import AbstractLearner
 from plastica.network import Network
 from plastica.objective import AbstractObjective, Lifetime
+from plastica.ranges import Count, NotNegative, Positive, Seed, Several
 from plastica.search import (
     CMAES,
     SNES,
@@ -34,7 +34,7 @@ class Plan:
 
     scale: Literal["laptop", "paper"] = "laptop"
     """laptop: up to two hours on two cores; paper: the document's own, on a GPU"""
-    seeds: int = 3
+    seeds: Count = 3
     """runs of each kind, differing in their seed"""
 
     def pick(self, laptop: Any, paper: Any) -> Any:
@@ -46,11 +46,11 @@ class Plan:
 class Budget:
     """How long a search goes on."""
 
-    generations: int = 4_000
+    generations: Count = 4_000
     """generations to search"""
-    every: int = 50
+    every: Count = 50
     """generations between evaluations on held-out data"""
-    seed: int = 0
+    seed: Seed = 0
     """of everything that is drawn"""
 
 
@@ -58,9 +58,9 @@ class Budget:
 class Descent:
     """A meta-gradient, followed by Adam."""
 
-    rate: float = 1e-3
+    rate: Positive = 1e-3
     """step size of the optimiser"""
-    clip: float = 1.0
+    clip: Positive = 1.0
     """largest norm of a gradient"""
 
     def made(self, fading: int | None = None, updates: int = 1) -> AbstractSearch:
@@ -73,13 +73,13 @@ class Descent:
 class Natural:
     """Separable natural evolution strategies."""
 
-    population: int = 128
+    population: Several = 128
     """members of a generation"""
-    sigma: float = 0.1
+    sigma: Positive = 0.1
     """deviation that SNES begins with; less from a rule that has learned"""
-    rate_mean: float = 1.0
+    rate_mean: Positive = 1.0
     """rate of the mean, of SNES"""
-    rate_sigma: float = 0.1
+    rate_sigma: NotNegative = 0.1
     """rate of the deviation, of SNES"""
 
     def made(self) -> SNES:
@@ -95,9 +95,9 @@ class AnySearch(Descent):
         "snes", "openai_es", "openai-es", "cma_es", "cma-es", "gradient"
     ] = "snes"
     """how theta is improved"""
-    population: int = 128
+    population: Several = 128
     """members of a generation, of an evolution"""
-    sigma: float = 0.1
+    sigma: Positive = 0.1
     """deviation of an evolution's noise, or its first"""
 
     def made(self, fading: int | None = None, updates: int = 1) -> AbstractSearch:
@@ -109,10 +109,7 @@ class AnySearch(Descent):
             "cma_es": lambda: CMAES(members, self.sigma),
             "gradient": lambda: super(AnySearch, self).made(fading, updates),
         }
-        name = self.search.replace("-", "_")
-        if name not in made:
-            raise Refusal(f"no search {self.search!r}; there are {', '.join(made)}")
-        return made[name]()
+        return made[self.search.replace("-", "_")]()
 
 
 @dataclass(frozen=True)
@@ -213,11 +210,11 @@ class Passages(Reads):
 
     also: str = ""
     """another text that the rule reads at the end, as it is"""
-    length: int = 60
+    length: Count = 60
     """symbols of a passage, T"""
-    shorter: tuple[int, ...] = ()
+    shorter: tuple[Count, ...] = ()
     """lengths that the search begins with, each for an equal part of it"""
-    lives: int = 1
+    lives: Count = 1
     """lives of every member in a generation"""
 
     def worlds(self, readings: int, units: int = 0) -> tuple[int, Worlds]:

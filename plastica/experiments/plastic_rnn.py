@@ -15,6 +15,7 @@ from plastica.experiment import Experiment, experiment
 from plastica.experiments.parts import Budget, Worlds
 from plastica.learner import AbstractLearner
 from plastica.objective import Lifetime
+from plastica.ranges import Count, NotNegative, Positive, Several
 from plastica.rules import Layers, PlasticMLP, PlasticRNN
 from plastica.search import SNES, AbstractSearch, OpenAIES, optimiser
 from plastica.search.openai_es import Estimate
@@ -36,9 +37,9 @@ class Method:
     """who lives: the paper's methods"""
     said: Said = "program"
     """whom to follow where the two differ, in plasticity and in the exam"""
-    units: int = 64
+    units: Count = 64
     """neurons of every layer"""
-    start: float = 0.1
+    start: NotNegative = 0.1
     """deviation of the weights evolution starts from"""
 
     def dense(self, key, widths: Sequence[int], last: Activation) -> tuple[Dense, ...]:
@@ -87,9 +88,9 @@ class Evolved:
 
     search: Literal["program", "paper", "adam", "snes"] = "program"
     """the authors' program's evolution, Eq. (10), Adam on the mean, or SNES"""
-    sigma: float = 0.01
+    sigma: Positive = 0.01
     """deviation of the search's noise in weights"""
-    population: int = 398
+    population: Several = 398
     """members of a generation; the program has 398"""
 
     def made(self) -> AbstractSearch:
@@ -102,8 +103,6 @@ class Evolved:
             "paper": ("sgd", 0.2, "mean"),
             "adam": ("adam", 0.003, "sum"),
         }
-        if name not in ways:
-            raise Refusal(f"no search {name!r}; there are snes, {', '.join(ways)}")
         how, rate, estimate = ways[name]
         adapts = name != "paper"
         return OpenAIES(
@@ -122,13 +121,13 @@ class Evolved:
 class Foretold:
     """Sines that are shown, and asked for."""
 
-    dimensions: int = 1
+    dimensions: Count = 1
     """sines at once, l"""
-    shots: int = 10
+    shots: Count = 10
     """ticks shown, K"""
-    horizon: int = 20
+    horizon: Count = 20
     """ticks asked for, N"""
-    lives: int = 16
+    lives: Count = 16
     """tasks of a generation, the same for all members"""
 
     def worlds(self, said: Said = "program") -> Worlds:
@@ -144,9 +143,9 @@ class Foretold:
 class Driven:
     """A robot that hears a signal."""
 
-    noise: float = 0.05
+    noise: NotNegative = 0.05
     """deviation of the signal's noise"""
-    lives: int = 16
+    lives: Count = 16
     """tasks of a generation, the same for all members"""
 
     def worlds(self, rollouts: int = 2, longest: int = 101) -> Worlds:

@@ -14,6 +14,7 @@ from plastica.experiments.parts import AnySearch, Budget, Descent, Worlds
 from plastica.learner import AbstractLearner
 from plastica.network import Network
 from plastica.objective import Entry, Lifetime
+from plastica.ranges import Count, CountOrZero, Positive
 from plastica.rules import VSML, Cloning
 from plastica.shown import Exams, Square
 from plastica.tasks import Classification
@@ -35,13 +36,13 @@ class Cloned:
 
     images: tuple[str, ...] = ("mnist", "fashion-mnist")
     """sets of images on which the clone is shown"""
-    learns: float = 0.005
+    learns: Positive = 0.005
     """the rate at which a weight descends"""
-    lessons: int = PASS
+    lessons: Count = PASS
     """images of a life, one a tick"""
-    hidden: tuple[int, ...] = ()
+    hidden: tuple[Count, ...] = ()
     """neurons of each hidden layer where it is shown"""
-    lives: int = 1
+    lives: Count = 1
     """lives of the clone in each set"""
 
 
@@ -54,11 +55,11 @@ class Online:
     a folder of idx or PNG files"""
     others: tuple[str, ...] = ("fashion-mnist",)
     """sets of images that the search never sees, shown at the end"""
-    side: int = 8
+    side: Count = 8
     """images are resized to so many pixels a side"""
-    lessons: int = 200
+    lessons: Count = 200
     """images of a life, one a tick"""
-    lives: int = 4
+    lives: Count = 4
     """lives of every member in a generation"""
 
     def course(
@@ -94,7 +95,7 @@ class Online:
 class Prolonged(Online):
     """The same, at the end for longer."""
 
-    longer: int = 0
+    longer: CountOrZero = 0
     """last generations, whose lives are five times as long"""
 
 
@@ -104,9 +105,9 @@ class MetaLearner:
 
     learner: Literal["vsml", "meta-rnn"] = "vsml"
     """a rule of variable sharing, or a recurrent network that hears its errors"""
-    units: int = 16
+    units: Count = 16
     """of a sub-LSTM, or of the Meta RNN"""
-    warm_up: int = 500
+    warm_up: CountOrZero = 500
     """generations of short lives before: two classes, 16 pixels"""
     projected: bool = False
     """each life sees through its own matrix"""

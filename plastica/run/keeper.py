@@ -48,6 +48,7 @@ class Keeper:
         self.started = time.monotonic() - seconds
         self.saved = self.written = self.looked = time.monotonic()
         self.most = 1  # generations at once
+        self.loops = 0  # without an evaluation; the first one compiles
         self.slowest = 0.0  # seconds of an evaluation
 
     def keep(self, engine: Engine) -> None:
@@ -99,7 +100,7 @@ class Keeper:
         """Notes some generations, at times evenly between the last look and now."""
         now, experiment = time.monotonic(), self.run.experiment
         evaluations = experiment.search.evaluations
-        count, before = len(step.rows), self.generation
+        count = len(step.rows)
         took, spent = now - self.looked, self.looked - self.started
         self.state, self.generation = step.state, step.generation
         judged = bool(step.rows) and "eval/loss" in step.rows[-1]
@@ -116,7 +117,8 @@ class Keeper:
         if judged:
             self.slowest = max(self.slowest, took)
         elif count:
-            if before and self.most == 1 and self.display:
+            self.loops += 1
+            if self.loops == 2 and self.display:
                 self.display.obeys(2 * (took + ATTENTION_SECONDS) + self.slowest)
             self.most = max(int(count * ATTENTION_SECONDS / max(took, 1e-9)), 1)
 

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import jax
 
-from plastica import cluster, machine
+from plastica import cluster, machine, store
 from plastica.errors import Diverged, Refusal
 from plastica.experiment import Experiment
 from plastica.kernels import library
@@ -43,7 +44,7 @@ def train(
     """
     if init_from is not None:
         experiment = replace(experiment, learner=init_from)
-    run = Run(experiment, cluster.told(str(out or _new_folder(experiment.source))))
+    run = Run(experiment, cluster.told(_named(out, experiment.source)))
     cluster.led(run.folder.refuse_if_used)
 
     def go() -> None:
@@ -176,7 +177,17 @@ def _config(experiment: Experiment, engine: Engine, chunks: dict) -> dict:
     }
 
 
-def _new_folder(source: dict | None) -> Path:
+def _named(out: str | Path | None, source: dict | None) -> str:
+    """The folder that is asked for, or a new one, which no other process has made."""
+    if out or not cluster.leads():
+        return str(out)
     name = (source or {}).get("experiment", "experiment")
     now = datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{name.replace('/', '-').replace(':', '.')}-{now}"
+    stem = f"runs/{name.replace('/', '-').replace(':', '.')}-{now}"
+    number = 1
+    while True:
+        path = Path(f"{stem}-{number}" if number > 1 else stem)
+        with store.said_clearly(path), suppress(FileExistsError):
+            path.mkdir(parents=True)
+            return str(path)
+        number += 1

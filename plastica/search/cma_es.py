@@ -13,6 +13,7 @@ from plastica import cluster
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, flatten
 from plastica.objective import AbstractObjective, Carry
+from plastica.ranges import Positive, Several
 from plastica.search.engine import Engine, begin
 from plastica.search.search import AbstractEvolution, Metrics, summary
 
@@ -34,8 +35,8 @@ class CMAESState(eqx.Module):
 class CMAES(AbstractEvolution):
     """CMA-ES as pycma does it, with its defaults; `sigma` is the first deviation."""
 
-    members: int = eqx.field(static=True)
-    sigma: float = 0.1
+    members: Several = eqx.field(static=True)
+    sigma: Positive = 0.1
     compiled: ClassVar[bool] = False
 
     def __check_init__(self) -> None:

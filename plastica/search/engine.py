@@ -14,6 +14,7 @@ from plastica import kernels
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner
 from plastica.objective import AbstractObjective, Carry, Lifetime
+from plastica.ranges import Count, check_fields
 
 Kind = Literal["auto", "xla", "native"]
 LearnerOf = Callable[[Float[Array, "theta"]], AbstractLearner]
@@ -29,17 +30,11 @@ class Engine(eqx.Module):
     """
 
     kind: Kind = eqx.field(static=True, default="auto")
-    chunk: int | None = eqx.field(static=True, default=None)
+    chunk: Count | None = eqx.field(static=True, default=None)
 
     def __check_init__(self) -> None:
         """Refuse an unknown kind, and a chunk without a member."""
-        if self.kind not in ("auto", "xla", "native"):
-            raise Refusal(f'the engine is "auto", "xla" or "native", got {self.kind!r}')
-        if self.chunk is not None and self.chunk < 1:
-            raise Refusal(
-                "a device lives at least one member at once, got --members-per-device "
-                f"{self.chunk}"
-            )
+        check_fields(self)
 
     def settled(self, learner: AbstractLearner, objective: AbstractObjective) -> Kind:
         """Which kernel lives these lives: "xla" or "native"."""

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, flatten
 from plastica.objective import AbstractObjective, Carry, Lifetime
+from plastica.ranges import Count
 from plastica.search.engine import Engine, mean_over_devices
 from plastica.search.search import AbstractSearch, Metrics
 
@@ -36,18 +36,13 @@ class MetaGradient(AbstractSearch):
     """
 
     optimiser: optax.GradientTransformation = eqx.field(static=True)
-    patience: int = 20
-    updates: int = eqx.field(static=True, default=1)
+    patience: Count = 20
+    updates: Count = eqx.field(static=True, default=1)
 
     @property
     def evaluations(self) -> int:
         """One a step."""
         return self.updates
-
-    def __check_init__(self) -> None:
-        """Refuse a generation without a step."""
-        if self.updates < 1:
-            raise Refusal(f"a generation has at least one update, got {self.updates}")
 
     def init(
         self, learner: AbstractLearner, objective: AbstractObjective, key: PRNGKeyArray

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, flatten, names, theta
 from plastica.objective import AbstractObjective, Carry
+from plastica.ranges import CountOrZero, NotNegative, Positive, Several
 from plastica.search.engine import Engine, begin, noise
 from plastica.search.search import AbstractEvolution, Metrics, summary
 from plastica.search.shaping import by_rank, centred_ranks, diverged
@@ -45,14 +46,14 @@ class OpenAIES(AbstractEvolution):
     `penalty` times the size of theta is added to a member's loss.
     """
 
-    members: int = eqx.field(static=True)
+    members: Several = eqx.field(static=True)
     optimiser: optax.GradientTransformation = eqx.field(static=True)
-    sigma: float = 0.1
+    sigma: Positive = 0.1
     sigmas: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())
     estimate: Estimate = eqx.field(static=True, default="gradient")
-    jitter: float = eqx.field(static=True, default=0.0)
-    elite: int = eqx.field(static=True, default=0)
-    penalty: float = eqx.field(static=True, default=0.0)
+    jitter: NotNegative = eqx.field(static=True, default=0.0)
+    elite: CountOrZero = eqx.field(static=True, default=0)
+    penalty: NotNegative = eqx.field(static=True, default=0.0)
 
     def __check_init__(self) -> None:
         """Refuse an odd number of members, and an elite that is most of them."""
@@ -61,7 +62,7 @@ class OpenAIES(AbstractEvolution):
                 f"OpenAI-ES samples in pairs, got {self.members} members; take "
                 f"{self.members + 1}"
             )
-        if self.elite < 0 or 2 * self.elite > max(self.members, 0):
+        if 2 * self.elite > max(self.members, 0):
             raise Refusal(
                 f"the {self.elite} best and {self.elite} worst of {self.members} "
                 "members overlap; take a smaller elite"

@@ -6,6 +6,7 @@ from typing import Literal
 import optax
 
 from plastica.errors import unknown
+from plastica.ranges import Positive, check_number
 
 Name = Literal["adam", "sgd", "momentum"]
 
@@ -21,6 +22,8 @@ def optimiser(
 
     The rate falls to zero over `fading` steps, as a cosine does, if they are given.
     """
+    for number_name, number in (("rate", rate), ("clip", clip)):
+        check_number(number_name, number, Positive)
     step: float | optax.Schedule = rate
     if fading is not None:
         step = optax.cosine_decay_schedule(rate, fading)

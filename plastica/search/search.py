@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.errors import Refusal
 from plastica.learner import AbstractLearner
 from plastica.objective import AbstractObjective
+from plastica.ranges import check_fields
 from plastica.search.engine import Engine
 from plastica.search.shaping import diverged
 
@@ -29,6 +29,10 @@ class AbstractSearch(eqx.Module):
     """
 
     compiled: ClassVar[bool] = True
+
+    def __check_init__(self) -> None:
+        """Refuse numbers that make no search."""
+        check_fields(self)
 
     @property
     @abc.abstractmethod
@@ -64,11 +68,6 @@ class AbstractEvolution(AbstractSearch):
     """A search that lives a population of `members` in every generation."""
 
     members: eqx.AbstractVar[int]
-
-    def __check_init__(self) -> None:
-        """Refuse a population without members."""
-        if self.members < 1:
-            raise Refusal(f"a population has at least one member, got {self.members}")
 
     @property
     def evaluations(self) -> int:

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.learner import AbstractLearner, flatten
 from plastica.objective import AbstractObjective, Carry
+from plastica.ranges import NotNegative, Positive, Several
 from plastica.search.engine import Engine, begin, noise
 from plastica.search.search import AbstractEvolution, Metrics, summary
 from plastica.search.shaping import by_rank, natural_utilities
@@ -32,10 +33,10 @@ class SNES(AbstractEvolution):
     it cites has (s^2 - 1), which alone is zero on average and is used here.
     """
 
-    members: int = eqx.field(static=True, default=128)
-    sigma: float = 0.1
-    rate_mean: float = 1.0
-    rate_sigma: float = 0.1
+    members: Several = eqx.field(static=True, default=128)
+    sigma: Positive = 0.1
+    rate_mean: Positive = 1.0
+    rate_sigma: NotNegative = 0.1
 
     def init(
         self, learner: AbstractLearner, objective: AbstractObjective, key: PRNGKeyArray

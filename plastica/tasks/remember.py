@@ -18,6 +18,7 @@ from plastica.errors import Refusal
 from plastica.learner import AbstractLearner, State
 from plastica.lifetime import check, live
 from plastica.objective import AbstractObjective
+from plastica.ranges import Several
 from plastica.tasks.text import Place, Text
 
 Counted = Literal["beyond the window", "from now"]
@@ -76,9 +77,9 @@ class RememberPast(AbstractObjective):
             )
         if self.task.length < T + P:
             raise Refusal(
-                f"the text has {self.task.length:,} symbols, fewer than the {T + P:,} "
-                f"of a window of {T} and a delay of {P}; shorten the delay or take a "
-                "longer text"
+                f"a part of the text has {self.task.length:,} symbols, fewer than the "
+                f"{T + P:,} of a window of {T} and a delay of {P}; shorten the delay "
+                "or take a longer text"
             )
 
     def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> Life:
@@ -152,12 +153,7 @@ class FreshLives(AbstractObjective):
     """
 
     remember: RememberPast
-    windows: int = eqx.field(static=True, default=40)
-
-    def __check_init__(self) -> None:
-        """Refuse lives too short to have a second half."""
-        if self.windows < 2:
-            raise Refusal(f"lives need two windows or more, got {self.windows}")
+    windows: Several = eqx.field(static=True, default=40)
 
     def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> tuple[()]:
         """No life goes on."""

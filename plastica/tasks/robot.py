@@ -1,14 +1,14 @@
 """A wheeled robot that looks for a goal by the strength of its signal (002, 4.1)."""
 
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from plastica.errors import Refusal
 from plastica.learner import Feedback
+from plastica.ranges import Count, NotNegative, Whole
 from plastica.task import AbstractTask, Loss
 
 TRAVEL, BASE = 0.05, 0.04  # of a wheel in a tick at speed 1; between the wheels
@@ -51,21 +51,12 @@ class Robot(AbstractTask):
     (`rollouts=2`; in the paper the one taught roll-out counts, 1); 101 ticks, not 100.
     """
 
-    sigma: float = eqx.field(static=True, default=0.05)  # of the signal's noise
-    rollouts: int = eqx.field(static=True, default=2)
-    longest: int = eqx.field(static=True, default=101)
+    sigma: NotNegative = eqx.field(static=True, default=0.05)  # of the signal's noise
+    rollouts: Annotated[int, Whole(1, 2)] = eqx.field(static=True, default=2)
+    longest: Count = eqx.field(static=True, default=101)
     gives: ClassVar[frozenset[str]] = frozenset({"reward"})
     asks: ClassVar[str] = "numbers"
     outputs: ClassVar[int] = 2  # type: ignore[assignment, misc]
-
-    def __check_init__(self) -> None:
-        """Refuse noise below zero, and a life without ticks."""
-        if self.sigma < 0 or self.rollouts not in (1, 2) or self.longest < 1:
-            raise Refusal(
-                "a robot drives 1 roll-out, or 2 of which the second counts, of at "
-                f"least one tick, got {self.rollouts} of {self.longest}; and noise has "
-                f"a deviation of 0 or more, got {self.sigma}"
-            )
 
     @property
     def ticks(self) -> int:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Integer, PRNGKeyArray
 from plastica.data import Corpus
 from plastica.errors import Refusal
 from plastica.learner import Feedback
+from plastica.ranges import Count
 from plastica.task import AbstractTask, Loss
 
 
@@ -32,19 +33,14 @@ class Text(AbstractTask):
 
     text: Integer[Array, "characters"]
     symbols: int = eqx.field(static=True)
-    length: int = eqx.field(static=True)
-    readings: int = eqx.field(static=True, default=1)
+    length: Count = eqx.field(static=True)
+    readings: Count = eqx.field(static=True, default=1)
     gives: ClassVar[frozenset[str]] = frozenset({"target"})
     asks: ClassVar[str] = "logits"
     shows_target: ClassVar[bool] = True
 
     def __check_init__(self) -> None:
         """Refuse a passage that the text cannot hold."""
-        if self.length < 1 or self.readings < 1:
-            raise Refusal(
-                "a passage has at least one symbol and is read at least once, got "
-                f"length {self.length} and {self.readings} readings"
-            )
         if isinstance(self.text, np.ndarray | Array) and len(self.text) < self.length:
             raise Refusal(
                 f"the text has {len(self.text):,} symbols, shorter than a passage of "
@@ -64,6 +60,7 @@ class Text(AbstractTask):
     @classmethod
     def whole(cls, corpus: Corpus, part: str) -> Self:
         """All of a part of a corpus, from its beginning."""
+        corpus.require(1)
         return cls.of(corpus, part, len(corpus.part(part)), readings=1)
 
     @classmethod

@@ -1,7 +1,10 @@
 """Alphabets, corpora, and every way in which a text can be refused."""
 
+import bz2
 import errno
+import gzip
 import hashlib
+import lzma
 import os
 import re
 from dataclasses import FrozenInstanceError, replace
@@ -398,6 +401,17 @@ def test_every_named_text_is_found_by_the_settings(name, monkeypatch, no_network
     monkeypatch.setenv("PLASTICA_DATA", str(SHARED))
     for alphabet in ALPHABETS:
         load(name, alphabet).require(5_000)
+
+
+TOOL = {gzip.compress: "gzip", bz2.compress: "bzip2", lzma.compress: "xz"}
+
+
+@pytest.mark.parametrize("how", TOOL)
+def test_a_compressed_text_is_called_so_and_its_bytes_can_be_had(tmp_path, how):
+    file = tmp_path / "text.txt"
+    file.write_bytes(how(b"A fox met a crow."))
+    assert f"is compressed, with {TOOL[how]}; decompress it" in refused(file)
+    assert load(file, "bytes").symbols.tobytes() == file.read_bytes()
 
 
 @needs_shared

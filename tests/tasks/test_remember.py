@@ -214,7 +214,7 @@ def test_a_past_that_is_not_there_is_refused(given, said):
 
 
 def test_a_fresh_life_of_one_window_is_refused():
-    with pytest.raises(Refusal, match="two windows or more, got 1"):
+    with pytest.raises(Refusal, match="`windows` must be .* from 2 .*, got 1"):
         FreshLives(remember(), 1)
 
 

@@ -131,5 +131,5 @@ def test_a_text_shorter_than_the_passage_is_refused():
 
 @pytest.mark.parametrize(("length", "readings"), [(0, 1), (4, 0), (-1, 2)])
 def test_a_passage_without_symbols_or_readings_is_refused(length, readings):
-    with pytest.raises(Refusal, match=f"got length {length} and {readings} readings"):
+    with pytest.raises(Refusal, match="`(length|readings)` must be a whole number"):
         Text(ABCD, 3, length, readings)

@@ -107,6 +107,10 @@ def test_what_is_a_user_s_own_is_an_equal(case):
         line = refused(command, "whole", *named)
         assert "is not the code that this run was started with" in line
     done("resume", "whole", *named, *more, "--changed")
+    if case == "rule":
+        shutil.copy(file, "other.py")
+        line = refused("eval", "whole", "--rule", "other.py:Plasticity")
+        assert "is not the code that this run was started with" in line
 
 
 def test_a_folder_on_disk_does_not_say_what_is_executed(here):

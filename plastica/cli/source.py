@@ -117,7 +117,7 @@ def named_again(
     """The parts that a user names: those of a record again, or others instead.
 
     Those in a file must be named, since nothing on disk decides what is executed. One
-    that has the recorded name must have the recorded code.
+    that has the recorded name, and a rule under any name, must have its code.
     """
     found: dict[str, Any] = {}
     for part in choices(source.function):
@@ -128,7 +128,8 @@ def named_again(
                 f"--{part} FILE.py:CLASS"
             )
         if now is not None:
-            wanted = recorded.get("files", {}).get(part, "") if now == before else None
+            own = now == before or (part == "rule" and in_file(before))
+            wanted = recorded.get("files", {}).get(part, "") if own else None
             found[part] = named(now, wanted, changed) if in_file(now) else now
     return found
 

@@ -13,7 +13,7 @@ from plastica.experiment import Experiment
 from plastica.learner import AbstractLearner
 from plastica.network import Network
 from plastica.objective import AbstractObjective, Lifetime
-from plastica.ranges import Count, NotNegative, Positive, Seed, Several
+from plastica.ranges import Count, CountOrZero, NotNegative, Positive, Seed, Several
 from plastica.search import (
     CMAES,
     SNES,
@@ -34,7 +34,7 @@ class Plan:
 
     scale: Literal["laptop", "paper"] = "laptop"
     """laptop: up to two hours on two cores; paper: the document's own, on a GPU"""
-    seeds: Count = 3
+    seeds: CountOrZero = 3
     """runs of each kind, differing in their seed"""
 
     def pick(self, laptop: Any, paper: Any) -> Any:

@@ -26,10 +26,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.cells import LSTM, lstm_grid
+from plastica.cells import LSTM
 from plastica.errors import Refusal
 from plastica.learner import AbstractChainRule, Feedback
 from plastica.network import Network
+from plastica.rules.vsml_grid import lstm_grid
 
 Aggregate = Literal["mean", "sum"]
 Error = Literal["waits", "sweeps back"]

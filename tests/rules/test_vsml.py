@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from plastica.cells import LSTM, lstm_grid
+from plastica.cells import LSTM
 from plastica.errors import Refusal
 from plastica.learner import flatten
 from plastica.lifetime import examine
 from plastica.network import Network
 from plastica.rules import VSML
+from plastica.rules.vsml_grid import lstm_grid
 from tests.naive import vsml as naive
 from tests.rules.grids import KEY, RATE, Grid, by_hand, drawn, told, transcribed
 

@@ -576,7 +576,9 @@ def test_a_full_disk_is_said_in_one_line_and_the_run_goes_on(
 
 AS_NOBODY = """
 import contextlib, io, json, sys
+from plastica import machine
 from plastica.cli import main
+machine.set_up = lambda *chosen: None  # once a process; these commands share one
 for words in json.loads(sys.argv[1]):
     error = io.StringIO()
     with contextlib.redirect_stderr(error):

@@ -397,7 +397,7 @@ def test_a_search_may_begin_on_shorter_passages():
     objectives = [made.objective, *(objective for _, objective in made.stages)]
     assert [objective.ticks for objective in objectives] == [20, 50, 100]
     assert made.evaluation.ticks == 32 * 100
-    with pytest.raises(pl.Refusal, match="got a length of 0"):
+    with pytest.raises(pl.Refusal, match="`shorter` must be a whole number from 1"):
         evolved_rules.predict(length=100, shorter=(0,), generations=9)
 
 

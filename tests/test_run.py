@@ -391,6 +391,18 @@ def test_a_curriculum_goes_on_to_the_bit_wherever_it_was_stopped(corpus, tmp_pat
         assert_same_run(out, whole.path)
 
 
+def test_a_run_does_not_go_on_with_other_data(corpus, tmp_path):
+    sources = (("tale", "0" * 64), ("other", "1" * 64))
+    experiment = small(corpus, generations=2, sources=sources)
+    pl.train(experiment, tmp_path / "run")
+    other = dataclasses.replace(experiment, sources=(sources[0], ("other", "2" * 64)))
+    before = rows(tmp_path / "run")
+    with pytest.raises(pl.Refusal, match="started on other data: other is not what"):
+        pl.resume(tmp_path / "run", other, generations=4)
+    assert rows(tmp_path / "run") == before
+    pl.resume(tmp_path / "run", experiment, generations=4)
+
+
 def test_a_search_may_begin_on_shorter_passages():
     made = evolved_rules.predict(length=100, shorter=(20, 50), generations=9)
     assert [start for start, _ in made.stages] == [3, 6]

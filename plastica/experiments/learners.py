@@ -97,8 +97,7 @@ def plastic_rnn(
     scale: Scale = 0.1,
 ) -> Layers:
     """Paper 002: a plastic recurrent layer between two fully connected ones."""
-    sizes = hidden, hidden, modulated, scale
-    return _between(fit, scale, hidden, lambda key: PlasticRNN.random(key, *sizes))
+    return _between(PlasticRNN, fit, hidden, modulated, scale)
 
 
 def plastic_mlp(
@@ -108,8 +107,7 @@ def plastic_mlp(
     scale: Scale = 0.1,
 ) -> Layers:
     """Paper 002: a plastic layer that remembers nothing else between two others."""
-    sizes = hidden, hidden, evolved, scale
-    return _between(fit, scale, hidden, lambda key: PlasticMLP.random(key, *sizes))
+    return _between(PlasticMLP, fit, hidden, evolved, scale)
 
 
 def vsml(
@@ -182,12 +180,13 @@ LEARNERS = {
 }
 
 
-def _between(fit: Fit, scale: float, hidden: int, core) -> Layers:
-    """A core between a layer of ReLUs and a linear one."""
+def _between(kind, fit: Fit, hidden: int, switch: bool, scale: float) -> Layers:
+    """A plastic core between a layer of ReLUs and a linear one."""
     key_before, key_core, key_after = jax.random.split(fit.key, 3)
     before = Dense.random(key_before, fit.inputs, hidden, "relu", scale)
     after = Dense.random(key_after, hidden, fit.outputs, "linear", scale)
-    return Layers((before,), core(key_core), (after,))
+    core = kind.random(key_core, hidden, hidden, switch, scale)
+    return Layers((before,), core, (after,))
 
 
 def _recurrent(kind, fit: Fit, hidden: int) -> Layers:

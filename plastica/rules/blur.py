@@ -14,8 +14,8 @@ Where the text is garbled or silent, and what is done here:
   sum would not contain Eq. (4).
 - eta~ has a minus before it in Eq. (3) and (4), and none in Eq. (7). Here it has none,
   so that a genome that descends has a negative eta~.
-- A multiplicative backward sweep multiplies by f too, in every state from 1 on, as the
-  authors' program does.
+- A multiplicative backward sweep multiplies by f too, in every state, as the authors'
+  program does. That of Eq. (4) hands state 0 on and multiplies all the others.
 - Sums over sources (Oja, synapses of unit norm) count the bias.
 - "Per-channel" normalisation could be one for a unit or one for a state. Here each unit
   and state has its own mean and its own biased variance over the batch.

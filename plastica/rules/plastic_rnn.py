@@ -11,7 +11,6 @@ Where the text is garbled or silent, and what is done here:
   the bracket. So m_i stands once before each of the four terms.
 - The activation of Eq. (2) is tanh, that of Eq. (7) the logistic function, as in the
   authors' program. Eq. (7) has lost a bracket: the function goes around the whole sum.
-- The program evolves the first activations h_0. They are not in the list of Eq. (9).
 """
 
 from typing import ClassVar, Literal, NamedTuple, Self

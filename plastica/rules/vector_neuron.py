@@ -133,16 +133,13 @@ class VectorNeuron(AbstractRule):
     """Eq. (2) to (18) of 001: layers in turn, each from the newest values.
 
     Meets symbols one-hot, `x: (n_0,)`, and answers with log-probabilities of the next
-    one, `y: (n_0,)`: layer 0 is both the input and the output. What the text calls f
-    and g changes places between its sections 2 and 6; here they are `neuron` and
-    `synapse`. It leaves the order of the layers open: hidden ones first, here, so that
-    an answer rests on all that was heard. `effect`, if there is one, is a second OP
-    that puts out u_ij in place of Eq. (5): the variant that "fails to learn".
+    one, `y: (n_0,)`: layer 0 is both the input and the output. `effect`, if there is
+    one, is a second OP that puts out u_ij in place of Eq. (5): the variant that "fails
+    to learn".
 
     Departs from the paper: `predict` writes x into component 0 of the input layer. In
     a text that is what `learn` wrote there already, Eq. (18); it lets the rule live
-    where what it sees next is not what it was taught. Where Eq. (18) prints n + 1
-    components, the first and the last of n are replaced, as the sentence below it says.
+    where what it sees next is not what it was taught.
     """
 
     synapse: Update

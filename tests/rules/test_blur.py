@@ -164,6 +164,8 @@ def naive_genome(rule):
             genome[f"{name}_backward"] = [rows[2], rows[2]]
     if rule.oja is not None:
         genome["g"] = rule.oja
+    if rule.rescale_to is not None:
+        genome["rescale_to"] = rule.rescale_to
     genome["alpha"] = genome["s"] = (
         rule.saturation if rule.saturation is not None else 1
     )
@@ -219,6 +221,17 @@ def test_it_is_the_transcription_in_float64(case):
 @pytest.mark.parametrize("case", list(CASES)[1::3])
 def test_it_is_the_transcription_in_float32(case):
     assert_agree(rule_of(*CASES[case]), 2e-5)
+
+
+def test_stored_synapses_rescaled_are_the_transcription():
+    variant = {"unit_synapses": "stored", "synapses": "two sets"}
+    with jax.enable_x64(True):
+        rule = rule_of(variant, 2, True)
+        assert_agree(replace(rule, rescale_to=jnp.asarray(0.7)), 1e-9)
+        up, _ = rule.predict(born(rule), jnp.ones((BATCH, SIZES[0])))
+        assert jax.tree.leaves(up.w)  # without it the norm is one, as before
+        for w in jax.tree.leaves(up.w):
+            np.testing.assert_allclose(jnp.sum(w**2, -1), 1, rtol=1e-6)
 
 
 # Gradient descent

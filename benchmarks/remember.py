@@ -50,7 +50,7 @@ def row_of(n: int, kinds: Kinds, updates: int) -> dict:
     """One rule of one size. Life ticks a second count the window, not the replay."""
     key, network = jax.random.key(0), Network.full(27, n)
     rule = VectorNeuron.random(key, network, kinds)
-    [objective] = Past(delay=10).worlds(load("python-docs")).training
+    [objective] = Past(delay=10).within(load("python-docs")).training
     search = MetaGradient(optimiser=optimiser("adam", 1e-3, 1.0), updates=updates)
     start = search.init(rule, objective, key)
     ticks = updates * objective.ticks

@@ -68,6 +68,7 @@ def check_word(name: str, word: object, known: Iterable[str]) -> None:
 def check_words(told: Any) -> None:
     """Refuse a dataclass one of whose fields is no word that its type allows."""
     for field in fields(told):
-        if get_origin(field.type) is Literal:
-            word = getattr(told, field.name)
-            check_word(f"`{field.name}`", word, get_args(field.type))
+        kinds = (field.type, *get_args(field.type))  # a type, or those of a union
+        words = [get_args(kind) for kind in kinds if get_origin(kind) is Literal]
+        if words:
+            check_word(f"`{field.name}`", getattr(told, field.name), sum(words, ()))

@@ -153,7 +153,7 @@ def test_an_unknown_method_or_search_is_refused(what):
         "method": lambda: method.core(KEY),
         "search": lambda: search.made(),
     }
-    with pytest.raises(Refusal, match=f"no {what} 'magic'"):
+    with pytest.raises(Refusal, match=f"`{what}` cannot be 'magic'"):
         unchecked[what]()
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from plastica.data import Corpus, load
+from plastica.errors import check_words
 from plastica.experiment import Experiment
 from plastica.learner import AbstractLearner
 from plastica.network import Network
@@ -102,6 +103,7 @@ class AnySearch(Descent):
 
     def made(self, fading: int | None = None, updates: int = 1) -> AbstractSearch:
         """The search of that name."""
+        check_words(self)
         members, adam = self.population, optimiser("adam", self.rate)
         made = {
             "snes": lambda: SNES(members, self.sigma),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from plastica.baselines import MAML, Cell, PolicyMAML
 from plastica.baselines.maml import RATE, STEPS
 from plastica.cells import LSTM, RNN, Activation, Dense, stacked
-from plastica.errors import Refusal
+from plastica.errors import check_word, check_words
 from plastica.experiment import Experiment, experiment
 from plastica.experiments.parts import Budget, Worlds
 from plastica.learner import AbstractLearner
@@ -59,6 +59,7 @@ class Method:
 
     def core(self, key) -> AbstractLearner:
         """What alone remembers and learns."""
+        check_word("`method`", self.method, get_args(Core))  # MAML has no core
         name, units = self.method, self.units
         cells = {"rnn": RNN, "lstm": LSTM}
         if name in cells:
@@ -67,10 +68,8 @@ class Method:
         if name in ("eprnn", "eprnn-without-m"):
             core = PlasticRNN.random(key, units, units, name == "eprnn", self.start)
             core = replace(core, passes="m h" if paper else "h")
-        elif name in ("epmlp", "epmlp-random"):
-            core = PlasticMLP.random(key, units, units, name == "epmlp", self.start)
         else:
-            raise Refusal(f"no method {name!r}; see --help for those that there are")
+            core = PlasticMLP.random(key, units, units, name == "epmlp", self.start)
         return replace(core, plastic="always" if paper else "taught")
 
 
@@ -95,6 +94,7 @@ class Evolved:
 
     def made(self) -> AbstractSearch:
         """The search of that name."""
+        check_words(self)
         name, members = self.search, self.population
         if name == "snes":
             return SNES(members, self.sigma)

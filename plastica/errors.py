@@ -68,7 +68,8 @@ def check_word(name: str, word: object, known: Iterable[str]) -> None:
 def check_words(told: Any) -> None:
     """Refuse a dataclass one of whose fields is no word that its type allows."""
     for field in fields(told):
-        kinds = (field.type, *get_args(field.type))  # a type, or those of a union
-        words = [get_args(kind) for kind in kinds if get_origin(kind) is Literal]
-        if words:
-            check_word(f"`{field.name}`", getattr(told, field.name), sum(words, ()))
+        kinds = {field.type, *get_args(field.type)}  # a type, or those of a union
+        words = {w for k in kinds if get_origin(k) is Literal for w in get_args(k)}
+        word = getattr(told, field.name)
+        if words and not (word is None and type(None) in kinds):
+            check_word(f"`{field.name}`", word, sorted(words))

@@ -7,6 +7,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +20,7 @@ from plastica.errors import Refusal
 log = logging.getLogger(__name__)
 _given: int | None = None  # cores, where other processes have the rest
 WIDTH, KNOWN_TO = "--xla_cpu_prefer_vector_width", (0, 10)  # jaxlib's version
+GROUPS = Path("/sys/fs/cgroup")
 RECORDED = ("plastica", "plastica-native", "jax", "jaxlib", "equinox", "numpy", "optax")
 
 
@@ -80,9 +82,25 @@ def room() -> int:
     told = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in told:
         return told["bytes_limit"] - told.get("bytes_in_use", 0)
-    if free := _told("MemAvailable", "meminfo"):
-        return int(free.removesuffix("kB")) * 1024
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if available := _told("MemAvailable", "meminfo"):
+        free = int(available.removesuffix("kB")) * 1024
+    return min([free, *_left_by_groups()])
+
+
+def _left_by_groups() -> Iterator[int]:
+    """Bytes that control groups, of either version, leave to this process."""
+    own = _told("0", "self/cgroup").lstrip(":/")
+    groups = (*Path(own).parents, Path(own))
+    files = [(GROUPS / each / "memory.max", "memory.current") for each in groups]
+    files += [(GROUPS / "memory/memory.limit_in_bytes", "memory.usage_in_bytes")]
+    for limit, used in files:
+        with contextlib.suppress(OSError, ValueError, KeyError):  # "max" is no number
+            told = limit.with_name("memory.stat").read_text().split()
+            held = dict(zip(told[::2], map(int, told[1::2]), strict=True))
+            cached = held["inactive_file"] + held["active_file"]  # is given up
+            in_use = int(limit.with_name(used).read_text()) - cached
+            yield max(int(limit.read_text()) - in_use, 0)
 
 
 def versions() -> dict[str, str]:

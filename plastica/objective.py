@@ -129,15 +129,20 @@ class Lifetime(AbstractObjective):
         def lived(entry: Entry, keys: Key[Array, "lives"]) -> Float[Array, "lives"]:
             who, judged = entry.moved(learner), 0 if self.judge == "value" else 1
             state = eqx.filter_eval_shape(birth, who, entry.task, keys[0])[0]
-            numbers = len(keys) * sum(leaf.size for leaf in jax.tree.leaves(state))
-            in_turn = numbers > CACHED and jax.default_backend() == "cpu"
 
             def loss_of(key):
                 return total(life(who, entry.task, key))[judged]
 
+            in_turn = self.in_turn(state, len(keys))
             return jax.lax.map(loss_of, keys) if in_turn else jax.vmap(loss_of)(keys)
 
         return lived
+
+    def in_turn(self, state: Any, lives: int | None = None) -> bool:
+        """Whether lives with such a state come one after another: see `CACHED`."""
+        numbers = sum(leaf.size for leaf in jax.tree.leaves(state))
+        many = (self.lives if lives is None else lives) * numbers > CACHED
+        return many and jax.default_backend() == "cpu"
 
     def check(self, learner: AbstractLearner) -> None:
         """Refuse a learner that one of the tasks cannot teach."""

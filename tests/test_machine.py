@@ -3,11 +3,16 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import jax
 import pytest
 
+import plastica as pl
 from plastica import machine
+from plastica.errors import Refusal
+from plastica.experiments.evolved_rules import memorise
+from plastica.run.memory import needed, refuse_too_large, scaled
 
 from .runs import ROOT
 
@@ -73,3 +78,41 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(asked, words, tmp_pat
     assert process.returncode == 2 and len(process.stderr.splitlines()) == 1
     assert "no device 'cuda' on this machine" in process.stderr
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("limit", "used"),
+    [
+        ("pod/box/memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ],
+)
+def test_memory_that_is_free_counts_control_groups(limit, used, tmp_path, monkeypatch):
+    (tmp_path / limit).parent.mkdir(parents=True)
+    (tmp_path / limit).write_text("1000000\n")
+    (tmp_path / limit).with_name(used).write_text("500000\n")
+    stat = "anon 400000\ninactive_file 60000\nactive_file 40000\n"
+    (tmp_path / limit).with_name("memory.stat").write_text(stat)
+    words = machine._told
+    own = {"self/cgroup": ":/pod/box"}  # as "0::/pod/box" is split
+    monkeypatch.setattr(
+        machine, "_told", lambda of, where="cpuinfo": own.get(where) or words(of, where)
+    )
+    monkeypatch.setattr(machine, "GROUPS", tmp_path)
+    assert machine.room() == 1_000_000 - 400_000
+
+
+def test_lives_that_do_not_fit_are_refused_before_they_are_made(monkeypatch, tmp_path):
+    made = memorise(text="python-docs", length=10, hidden=40, generations=1)
+    given = made.search, made.learner, made.objective
+    enough = needed(*given, 4)
+    monkeypatch.setattr(machine, "room", lambda: enough)
+    refuse_too_large(*given, 4)
+    monkeypatch.setattr(machine, "room", lambda: enough - 1)
+    with pytest.raises(Refusal, match="layers of 27, 39, 27 units fit"):
+        refuse_too_large(*given, 4)
+    assert needed(*given, 8) > enough
+    assert needed(made.search, scaled(made.learner, 0.5), made.objective, 4) < enough
+    with pytest.raises(Refusal, match="GiB of memory"):
+        pl.train(replace(made, learner=scaled(made.learner, 1e6)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -12,6 +12,8 @@ from plastica.learner import flatten, names, theta
 from plastica.run.chunks import measured
 from plastica.search import Engine
 
+ENOUGH_SECONDS = 5.0  # of generations lived for an estimate
+
 
 def describe(experiment: Experiment, engine: Engine) -> None:
     """Prints theta by name and size, memory, devices, and an estimate of the time."""
@@ -38,6 +40,8 @@ def describe(experiment: Experiment, engine: Engine) -> None:
         state, metrics = search.generation(state, objective, key_now, engine)
         jax.block_until_ready(jnp.asarray(metrics["train/loss"]))
         seconds.append(time.perf_counter() - start)
+        if sum(seconds) > ENOUGH_SECONDS:
+            break
     held = sum(leaf.nbytes for leaf in jax.tree.leaves(eqx.filter(state, eqx.is_array)))
     state_mib, peak_mib = held / 2**20, _peak_mib()
     print(f"memory     {state_mib:.1f} MiB of search state, peak {peak_mib:,.0f} MiB")

@@ -11,8 +11,11 @@ from jaxtyping import PRNGKeyArray
 from plastica import cluster, machine
 from plastica.learner import AbstractLearner, flatten
 from plastica.objective import AbstractObjective
+from plastica.run.memory import refuse_too_large
 from plastica.search import AbstractEvolution, AbstractSearch, Engine, SideBySide
 from plastica.search.engine import noise
+
+LEAST = 4  # members in the smallest chunk that is tried
 
 
 def members_of(search: AbstractSearch) -> int:
@@ -36,11 +39,14 @@ def measured(
     members = members_of(search)
     whole = -(-members // len(jax.devices()))
     native = engine.settled(learner, objective) == "native"
+    devices, chunk = len(jax.devices()), engine.chunk or min(whole, LEAST)
+    living = machine.cores() + devices if native else devices * chunk  # and a newborn
+    refuse_too_large(search, learner, objective, living)
     if whole == 1 or native or engine.chunk:
         return engine, {}
     theta, learner_of = flatten(learner)
     seconds = {}
-    for chunk in sorted({min(chunk, whole) for chunk in (whole, 16, 4)}):
+    for chunk in sorted({min(chunk, whole) for chunk in (whole, 16, LEAST)}):
         tried = replace(engine, chunk=chunk)
 
         @eqx.filter_jit

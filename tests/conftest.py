@@ -55,6 +55,14 @@ have paid for a lesson: whoever flatters lives at the cost of whoever listens.
 """
 
 
+def all_but(cases, *slow):
+    """Parameters of a test, of which some are slow: run with `-m slow`."""
+    missing = set(slow) - set(cases)
+    assert not missing, f"no cases {missing}"
+    mark = pytest.mark.slow
+    return [pytest.param(c, marks=mark) if c in slow else c for c in cases]
+
+
 @pytest.fixture(scope="session")
 def corpus():
     """A short tale in 27 letters."""

@@ -11,6 +11,8 @@ import pytest
 
 from benchmarks.measure import LACKING
 
+from .conftest import all_but
+
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "results" / "performance"
 SHARED = {"measure"}  # modules that are no benchmarks
@@ -22,6 +24,8 @@ ANY_SIGN = {  # differences, slopes and shares
     "exponent",
     "last exponent",
 }
+SLOW = ("cluster", "forms", "generation", "learners", "lifetime", "memory", "plastic")
+SLOW += ("grid", "remember", "scaling")
 TOLD = {"benchmark", "machine"}
 
 
@@ -46,7 +50,7 @@ def read(path):
     return rows
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize("name", all_but(BENCHMARKS, *SLOW))
 def test_a_benchmark_runs_at_its_smoke_size(name, tmp_path, quickly):
     out = tmp_path / "rows.jsonl"
     words = [sys.executable, "-m", f"benchmarks.{name}", "--smoke", "--out", str(out)]

@@ -21,10 +21,12 @@ import plastica
 import plastica as pl
 from plastica import machine
 from plastica.cli import main
+from plastica.cli.commands import show_table
 from plastica.experiments import evolved_rules
 from plastica.figures import evolved_rules as evolved_figures
-from plastica.run.record import record
+from plastica.run.record import read_scores, record
 from plastica.saving import read_rule
+from plastica.shown import Shown
 from plastica.store import read_bundle, read_json, write_bundle, write_json
 
 from .conftest import TALE
@@ -120,10 +122,14 @@ def test_a_reader_that_leaves_is_no_failure():
         assert run.stderr.read() == b"" and run.wait() == 141
 
 
-def test_a_table_too_wide_for_the_screen_has_a_row_for_each_column(run, monkeypatch):
+def test_a_table_too_wide_for_the_screen_has_a_row_for_each_column(
+    run, monkeypatch, capsys
+):
+    table = Shown.read(read_scores(Path(run) / "scores.json")).table
     for width, side_by_side in (("24", 0), ("200", 1)):
         monkeypatch.setenv("COLUMNS", width)
-        lines = done("eval", run).splitlines()
+        show_table(table)
+        lines = capsys.readouterr().out.splitlines()
         both = [line for line in lines if "first" in line and "second" in line]
         assert len(both) == side_by_side
 

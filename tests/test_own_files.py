@@ -18,7 +18,7 @@ import plastica as pl
 from plastica import machine
 from plastica.store import read_json, write_json
 
-from .conftest import TALE
+from .conftest import TALE, all_but
 from .runs import ROOT, assert_same_run
 from .test_cli import done, refused
 from .test_resume import ended, started
@@ -65,7 +65,7 @@ def from_python(case):
     return pl.meet(rule="plasticity.py:Plasticity", units=4, **text, **search)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", all_but(CASES, "task", "experiment"))
 def test_what_is_a_user_s_own_is_an_equal(case):
     words, named, other = CASES[case]
     said = done("train", *words, *COMMON, "--out", "whole")

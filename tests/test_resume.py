@@ -116,6 +116,7 @@ def test_three_kills_change_nothing(whole, tmp_path):
     assert_lives_through(tmp_path / "killed", whole, [signal.SIGKILL] * 3)
 
 
+@pytest.mark.slow
 def test_sigterm_and_ctrl_c_change_nothing(whole, tmp_path):
     assert_lives_through(tmp_path / "stopped", whole, [signal.SIGTERM, signal.SIGINT])
 
@@ -145,6 +146,7 @@ def assert_lives_through_deaths(out, whole, deaths):
     assert_same_run(out, whole)
 
 
+@pytest.mark.slow
 def test_a_death_while_a_checkpoint_is_written_changes_nothing(whole, tmp_path):
     deaths = ["replace:2", "replace:11", "fsync:25"]
     assert_lives_through_deaths(tmp_path / "run", whole, deaths)

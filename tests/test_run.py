@@ -79,6 +79,7 @@ class Told(Stopping):
         self.seconds.append(seconds)
 
 
+@pytest.mark.slow
 def test_how_long_a_stop_takes_is_said_once_and_without_compiling(
     corpus, tmp_path, monkeypatch
 ):
@@ -381,6 +382,7 @@ def staged(corpus):
     return {"search": pl.SideBySide(base.search, (other,)), "stages": tuple(longer)}
 
 
+@pytest.mark.slow
 def test_a_curriculum_goes_on_to_the_bit_wherever_it_was_stopped(corpus, tmp_path):
     whole = pl.train(small(corpus, **staged(corpus)), tmp_path / "whole")
     ticks = [row["ticks"] for row in whole.rows()]

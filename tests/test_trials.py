@@ -76,6 +76,7 @@ def test_a_table_of_sines_has_the_loss_and_what_is_remembered():
     ]
 
 
+@pytest.mark.slow
 def test_a_table_of_drives_has_turning_and_the_random_controller():
     table, panels = shown("robot")
     rows = dict(table.rows)
@@ -184,6 +185,7 @@ def test_tables_summarise_the_three_best_of_the_last_ten():
     assert dict(table.rows)["rnn"] == ("-1.300 ± 0.100 (2)", "-1.200 (1)")
 
 
+@pytest.mark.slow
 def test_figures_draw_maps_and_tracks_from_what_a_record_tells():
     exhibit = Driving(Robot(0.05, 2, longest=6), lives=4)
     shown = exhibit.shown([("it", drawn(layers(CORES["EPRNN"](KEY), 3, 2)))], KEY)

@@ -9,6 +9,8 @@ from plastica.cli import main
 from plastica.errors import Refusal
 from plastica.experiments.vsml import from_scratch
 
+from .conftest import all_but
+
 
 @pytest.mark.parametrize("name", pl.zoo.names())
 def test_a_rule_has_a_card_that_says_how_to_make_it(name):
@@ -26,6 +28,7 @@ def test_the_memory_does_what_its_card_says(shared_data):
     assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
 
 
+@pytest.mark.slow
 def test_the_longer_memory_does_what_its_card_says():
     task = pl.Text.memorise(pl.load_text("python-docs"), "test", length=300)
     found = pl.evaluate(pl.zoo.load("memorise-300"), task, lives=20, key=5).loss
@@ -33,6 +36,7 @@ def test_the_longer_memory_does_what_its_card_says():
     assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
 
 
+@pytest.mark.slow
 def test_the_model_does_what_its_card_says(shared_data):
     text = pl.load_text("wizard-of-oz", folder=shared_data)
     task = pl.Text.predict(text, "test", length=2_000)
@@ -41,6 +45,7 @@ def test_the_model_does_what_its_card_says(shared_data):
     assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
 
 
+@pytest.mark.slow
 def test_what_learns_images_does_what_its_card_says(shared_data, monkeypatch):
     monkeypatch.setenv("PLASTICA_DATA", str(shared_data))
     shown = from_scratch(others=()).exhibit.courses["mnist, first 200"]
@@ -49,6 +54,7 @@ def test_what_learns_images_does_what_its_card_says(shared_data, monkeypatch):
     assert abs(found.mean - float(said[1])) < 4 * (found.error + float(said[2]))
 
 
+@pytest.mark.slow
 def test_what_trains_networks_trains_one_on_mnist(shared_data):
     mnist = pl.load_images("mnist", folder=shared_data)
     course = pl.Classification.of(mnist, "test", batch=128, lessons=100, exams=4)
@@ -76,14 +82,9 @@ BY_NAME = {
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "drives-to-a-signal",
-        "memorise-100",
-        "memorise-300",
-        "predict-2000",
-        pytest.param("learns-images", marks=pytest.mark.slow),
-        "trains-networks",
-    ],
+    all_but(
+        BY_NAME, "memorise-300", "predict-2000", "learns-images", "trains-networks"
+    ),
 )
 def test_a_rule_is_evaluated_by_name_without_any_data(name, capsys, monkeypatch):
     words, told = BY_NAME[name]

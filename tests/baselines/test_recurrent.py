@@ -103,6 +103,7 @@ def test_rest_zeroes_all_that_is_remembered():
     assert all(np.all(leaf == 0) for leaf in jax.tree.leaves(learner.rest(state)))
 
 
+@pytest.mark.slow
 def test_a_meta_gradient_teaches_an_lstm_a_text_that_repeats_itself():
     """Of four symbols in a fixed circle, started anywhere: chance is ln 4."""
     task = Text(jnp.tile(jnp.array([0, 1, 2, 3]), 10), 4, length=12)

@@ -47,6 +47,7 @@ def test_a_genome_is_shown_on_other_networks_and_after_some_lessons():
         Exams({"and": toy}, {}, 2, (4,))
 
 
+@pytest.mark.slow
 def test_a_gradient_has_a_metric_and_a_random_genome_has_none():
     toy = Toy("xor", batch=8, lessons=1)
     exhibit = Update(toy, BLUR.gradient_descent(toy.network(20)), states=2)

@@ -38,6 +38,7 @@ def whole(corpus, tmp_path_factory):
     return train(small(corpus, 4), tmp_path_factory.mktemp("runs") / "whole")
 
 
+@pytest.mark.slow
 def test_a_life_that_was_put_on_disk_goes_on_to_the_bit(corpus, whole, tmp_path):
     train(small(corpus, 2), tmp_path / "run")
     before = last_state(tmp_path / "run")[0]

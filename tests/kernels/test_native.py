@@ -29,6 +29,7 @@ from plastica.rules import PMLPHebb
 from plastica.rules.pmlp_hebb import Forms
 from plastica.search import SNES, Engine
 from plastica.tasks.text import Text
+from tests.conftest import all_but
 
 pytestmark = pytest.mark.skipif(
     library.library() is None,
@@ -100,6 +101,7 @@ MORE_LIVES = {
         Forms("pmlp", "lstm", 4, fed="product"),
     ),
 }
+SIMILAR = ("shared weights", "tanh", "ReLU", "one way", "one component")
 slowly = [pytest.param(name, marks=pytest.mark.slow) for name in MORE_LIVES]
 
 
@@ -185,7 +187,7 @@ def rms(error):
 
 
 @pytest.mark.parametrize("isa", ["avx512", "avx2", "portable"])
-@pytest.mark.parametrize("name", [*LIVES, *slowly])
+@pytest.mark.parametrize("name", [*all_but(LIVES, *SIMILAR), *slowly])
 def test_errs_no_more_than_xla(name, isa, monkeypatch):
     monkeypatch.setenv("PLASTICA_NATIVE_ISA", isa)
     if library.isa() != isa:

@@ -407,6 +407,7 @@ def test_bad_genomes_networks_and_words_are_refused(tmp_path):
     refused(lambda: two.init(jax.random.key(0), alone), "one sample at a time")
 
 
+@pytest.mark.slow
 def test_a_genome_found_on_one_toy_learns_another_that_it_never_saw():
     """In most searches: how far one comes depends on rounding."""
     toy, other = (

@@ -205,6 +205,7 @@ def activations(rule, task, born, world, thetas):
     return jax.vmap(life)(thetas)
 
 
+@pytest.mark.slow
 def test_float32_errs_by_no_more_than_theta_changed_by_a_millionth():
     """Up to every tick, over all activations, for 64 members at deviation 0.2.
 
@@ -269,6 +270,7 @@ def evolved(kind):
     return np.mean([m["train/loss"] for m in metrics])
 
 
+@pytest.mark.slow
 def test_shown_the_symbol_a_rule_evolves_and_not_shown_it_stays_at_chance():
     assert abs(evolved(Untold) - np.log(27)) < 0.02
     assert evolved(PMLPHebb) < 0.5 * np.log(27)

@@ -98,6 +98,7 @@ def searched(rule, objective, generations, rate):
     return search.best(state)
 
 
+@pytest.mark.slow
 def test_cloning_goes_a_long_way_in_seconds():
     rule = VSML.random(KEY, Network.chain(1, 1), 8, 2, aggregate="sum")
     cloning = Cloning(samples=1, members=64)

@@ -165,6 +165,7 @@ def trained():
     return history
 
 
+@pytest.mark.slow
 def test_the_search_goes_on_with_the_life_that_was_born_again(trained):
     (state, metrics), *others = trained
     assert metrics["diverged"] == 1 and not metrics["failed"]

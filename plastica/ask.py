@@ -16,7 +16,14 @@ from plastica.task import AbstractTask
 
 
 class Evaluation(NamedTuple):
-    """A learner's score over lives: loss and miss, each a mean with its error."""
+    """A learner's scores over lives.
+
+    Args:
+        loss: mean loss of a life and its standard error, in the unit of the task.
+        miss: mean miss of a life and its standard error: 1 - accuracy, where answers
+            are right or wrong.
+        losses: the loss of each life, shape `(lives,)`.
+    """
 
     loss: Score
     miss: Score
@@ -26,7 +33,34 @@ class Evaluation(NamedTuple):
 def evaluate(
     learner: AbstractLearner, task: AbstractTask, lives: int, key: PRNGKeyArray | int
 ) -> Evaluation:
-    """Mean loss and miss of newborns in new worlds, with standard errors."""
+    """Scores a learner on a task: mean loss and mean miss over independent lives.
+
+    Each life is a newborn in a new world. Theta does not change.
+
+    Args:
+        learner: the learner, as an evolved rule or a baseline.
+        task: the task.
+        lives: number of newborns, each in a world of its own.
+        key: a PRNG key, or an integer seed; the same key gives the same worlds.
+
+    Returns:
+        An `Evaluation`. `loss` and `miss` have a `mean` and a standard `error` (NaN for
+        one life), `losses` has shape `(lives,)`. The unit is the task's: nats, squared
+        error or distance.
+
+    Raises:
+        Refusal: if the learner does not fit the task, or the seed is out of range.
+
+    Example:
+        >>> import plastica as pl
+        >>> learner = pl.GradientDescent.at(0.1, pl.Network.chain(2, 4, 2))
+        >>> task = pl.Toy(name="xor", batch=8, lessons=3)
+        >>> scores = pl.evaluate(learner, task, lives=5, key=0)
+        >>> scores.losses.shape
+        (5,)
+        >>> 0 <= scores.miss.mean <= 1
+        True
+    """
     check(learner, task)
     keys = jax.random.split(key_of(key), lives)
     losses, misses = map(np.asarray, _scores(learner, task, keys))
@@ -39,10 +73,31 @@ def live(
     key: PRNGKeyArray | int,
     watch: Watch | None = None,
 ) -> dict[str, Any]:
-    """One life, tick by tick, as NumPy arrays: what `watch` names, and the loss.
+    """Runs one life and returns what happens at each tick, as NumPy arrays.
 
-    `watch(state, world, y)` returns a dictionary of arrays; without it only the
-    losses come back, as `value`, `weight` and `miss`, each of shape `(ticks,)`.
+    Args:
+        learner: the learner; a newborn of it lives.
+        task: the task; the world is a new one.
+        key: a PRNG key, or an integer seed.
+        watch: a function `watch(state, world, y)` that returns a dictionary of arrays.
+            It gets the state and the world after each tick, and the tick's answer `y`.
+
+    Returns:
+        A dictionary of arrays whose first axis is the tick: those that `watch` names,
+        and the loss as `value`, `weight` and `miss`, each of shape `(ticks,)`.
+
+    Raises:
+        Refusal: if the learner does not fit the task, or the seed is out of range.
+
+    Example:
+        >>> import plastica as pl
+        >>> text = pl.load_text("python-docs")
+        >>> task = pl.Text.memorise(text, "test", length=5)
+        >>> rule = pl.PMLPHebb.zeros(pl.Network.layered(27, 3, 27))
+        >>> hidden = lambda state, world, y: {"h": state.h[1]}
+        >>> seen = pl.live(rule, task, 0, watch=hidden)
+        >>> seen["h"].shape, seen["value"].shape
+        ((10, 3, 6), (10,))
     """
     check(learner, task)
     loss, seen = _life(learner, task, key_of(key), watch)

@@ -43,9 +43,20 @@ LONGEST_MESSAGE = 1024
 
 @dataclass(frozen=True)
 class Place:
-    """A process among others; what is None is found in the environment.
+    """One process among others; None: as Slurm, Open MPI or Kubernetes have it.
 
-    `jax.distributed` knows the variables of Slurm, Open MPI and Kubernetes.
+    Args:
+        coordinator: HOST:PORT of process 0.
+        processes: number of processes.
+        process: number of this process, from 0.
+
+    Raises:
+        Refusal: if only some are given, or `process` is out of range.
+
+    Example:
+        >>> import plastica as pl
+        >>> pl.Place("localhost:1234", processes=2, process=1).process
+        1
     """
 
     coordinator: str | None = None
@@ -77,7 +88,18 @@ def join(
 ) -> None:
     """Makes this process one of many; must come before anything is computed.
 
-    The rest is of this process's machine: see `machine.set_up`.
+    Args:
+        place: this process among the others.
+        device: kind of device, "cpu" or "gpu".
+        devices: number of CPU devices.
+        x64: whether numbers have 64 bits; None here: as the environment asks.
+
+    Raises:
+        Refusal: if no cluster is joined, or there is no such device.
+
+    Example:
+        >>> import plastica as pl
+        >>> pl.join(pl.Place("node-1:1234", 2, 0), "cpu")  # doctest: +SKIP
     """
     _abort_as_leaving()
     _never_preempting()
@@ -119,10 +141,7 @@ def leads() -> bool:
 
 
 def _share_cores() -> None:
-    """Counts as this process's own the cores that it need not leave to others.
-
-    Processes of one machine that may use the same cores share them evenly.
-    """
+    """Shares cores evenly among the processes of a machine that may use them."""
     mask = np.zeros(MOST_CORES, np.uint8)
     mask[[core % MOST_CORES for core in machine.affinity()]] = 1
     host = np.frombuffer(np.uint32(zlib.crc32(socket.gethostname().encode())), np.uint8)
@@ -180,10 +199,7 @@ def told(message: str) -> str:
 
 
 def agreed(stop: bool, save: bool, until: int = 0) -> tuple[bool, bool, int]:
-    """Whether any process was told to stop, and whether the leader wants to save.
-
-    With them, the generation until which the leader wants not to be asked again.
-    """
+    """Whether any process stops, the leader saves, and until when not to ask it."""
     said = _gathered(np.array([stop, save, until]))
     return bool(said[:, 0].any()), bool(said[0, 1]), int(said[0, 2])
 
@@ -284,10 +300,7 @@ def _never_preempting() -> None:
 
 
 def _abort_as_leaving() -> None:
-    """Has an abort end this process with status 75.
-
-    JAX aborts a process, from a thread of its own, when another one was killed.
-    """
+    """Ends with status 75 when JAX aborts: another process was killed."""
 
     @ctypes.CFUNCTYPE(None, ctypes.c_int)
     def leave(number: int) -> None:

@@ -10,7 +10,16 @@ from typing import Any, Literal, get_args, get_origin
 class Refusal(ValueError):
     """Bad input: what is wrong, why, what was got, and the remedy, in one line.
 
-    The command line prints the message by itself and exits with status 2.
+    It is a `ValueError`. The command line prints its message alone and exits with
+    status 2.
+
+    Example:
+        >>> import plastica as pl
+        >>> try:
+        ...     pl.Network.chain(3, 0)
+        ... except pl.Refusal as error:
+        ...     print(error)
+        a network needs layers of at least one unit, got sizes (3, 0)
     """
 
     def __str__(self) -> str:

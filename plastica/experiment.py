@@ -22,13 +22,35 @@ RETIRED = frozenset({"engine"})  # knobs that older runs and records still name
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """One learner, one objective, one search; a `Run` carries it out.
+    """One learner, one objective, one search, and what to evaluate and to show.
 
-    `evaluation` judges, `every` so many generations, on what the search never sees;
-    `exhibit` shows what the learner does, on what neither has seen (None: the general
-    one). `sources` are the names and checksums of the data, to be recorded. `stages`
-    are a curriculum: from a generation on, counted from 0, another objective instead.
-    `source` is how to call for the experiment again: a function's name and arguments.
+    Args:
+        learner: the learner that the search starts from.
+        objective: what the search minimises.
+        search: the search.
+        generations: number of generations.
+        evaluation: an objective on held-out data, which the search never sees.
+        every: generations between two evaluations.
+        exhibit: shows what the learner does, on data that neither has seen; None: the
+            general one.
+        sources: names and SHA-256 checksums of the data, which a run records.
+        seed: seed of all that is random.
+        stages: a curriculum: pairs of a generation, counted from 0, and the objective
+            from there on.
+        source: how to call for the experiment again: a function's name and arguments.
+            The decorator `experiment` sets it.
+
+    Raises:
+        Refusal: if the learner does not fit an objective, a number is out of range, or
+            stages are not in order.
+
+    Example:
+        >>> import plastica as pl
+        >>> learner = pl.GradientDescent.at(0.1, pl.Network.chain(2, 3, 2))
+        >>> judge = pl.Lifetime.of(pl.Toy(name="xor", batch=4, lessons=2), lives=2)
+        >>> experiment = pl.Experiment(learner, judge, pl.SNES(4), 10, evaluation=judge)
+        >>> experiment.ticks_until(10)  # 10 generations of 2 lives of 3 ticks
+        60
     """
 
     learner: AbstractLearner
@@ -56,13 +78,27 @@ class Experiment:
         self.evaluation.check(self.learner)
 
     def objective_at(self, generation: int) -> AbstractObjective:
-        """What the generation after so many is judged by."""
+        """The objective of a generation.
+
+        Args:
+            generation: how many generations come before it.
+
+        Returns:
+            The objective of the stage in which it is.
+        """
         begun = [self.objective]
         begun += [later for start, later in self.stages if start <= generation]
         return begun[-1]
 
     def ticks_until(self, generation: int) -> int:
-        """Ticks that a member of each generation until then has lived, all together."""
+        """The ticks of one member, over all generations until then.
+
+        Args:
+            generation: number of generations.
+
+        Returns:
+            The number of ticks.
+        """
         starts = [0, *(start for start, _ in self.stages), generation]
         return sum(
             self.objective_at(start).ticks * max(min(end, generation) - start, 0)
@@ -80,9 +116,18 @@ class Experiment:
         key: PRNGKeyArray,
         closely: bool = True,
     ) -> Shown:
-        """What learners show here by their names, rules on this experiment's network.
+        """What learners show here, rules on this experiment's network.
 
-        Without `closely` only their table. Refuses those that cannot live here.
+        Args:
+            learners: learners by the names under which they are shown.
+            key: a PRNG key.
+            closely: whether there are pictures of the first learner, or the table only.
+
+        Returns:
+            A table with a row for each learner, curves and pictures.
+
+        Raises:
+            Refusal: if a learner does not fit.
         """
         moved = []
         for name, who in learners.items():
@@ -120,10 +165,37 @@ def settled(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str,
 
 
 def experiment(function: Callable[..., Experiment]) -> Callable[..., Experiment]:
-    """Has a function of parts take its knobs by name, and its experiments say so.
+    """A decorator: a function of parts takes the fields of its parts by name.
 
-    `memorise(length=30)` is `memorise(passages=Passages(length=30))`, and what it
-    returns can be called for again by the name and arguments in its `source`.
+    A part is a frozen dataclass, the default of an argument. `memorise(length=30)` is
+    then `memorise(passages=Passages(length=30))`. The experiment that is returned has
+    the function's name and all its arguments in `source`, from which a run calls for it
+    again.
+
+    Args:
+        function: a function whose arguments are parts, and which returns an
+            `Experiment`.
+
+    Returns:
+        The function, with keyword arguments only: parts, or fields of parts.
+
+    Raises:
+        Refusal: when it is called, if there is no such field, a value is out of range,
+            or the arguments cannot be recorded.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> import plastica as pl
+        >>> @dataclass(frozen=True)
+        ... class Points:
+        ...     toy: str = "xor"
+        >>> @pl.experiment
+        ... def toys(points: Points = Points()) -> pl.Experiment:
+        ...     judge = pl.Lifetime.of(pl.Toy(name=points.toy, batch=4, lessons=2))
+        ...     learner = pl.GradientDescent.at(0.1, pl.Network.chain(2, 3, 2))
+        ...     return pl.Experiment(learner, judge, pl.SNES(4), 10, evaluation=judge)
+        >>> toys(toy="cross").source["arguments"]
+        {'toy': 'cross'}
     """
     name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
 

@@ -17,7 +17,22 @@ State = Any  # a pytree of arrays: activations, weights, whatever lives
 
 
 class Feedback(NamedTuple):
-    """What the world says after a prediction."""
+    """What a task returns to a learner after a prediction.
+
+    Args:
+        target: the right answer, shape `(*batch, out)`; zeros where a task has none.
+        reward: a scalar reward, larger is better.
+        taught: a scalar Boolean. False: this tick is an exam, `learn` is not called.
+        ended: a scalar Boolean: the last taught tick, or the end of a rollout.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import plastica as pl
+        >>> feedback = pl.Feedback(jnp.eye(3)[1], jnp.zeros(()), jnp.bool_(True),
+        ...                        jnp.bool_(False))
+        >>> feedback.target.shape
+        (3,)
+    """
 
     target: Float[Array, "*batch out"]  # zeros where the world has no answer
     reward: Float[Array, ""]
@@ -26,12 +41,35 @@ class Feedback(NamedTuple):
 
 
 class AbstractLearner(eqx.Module):
-    """Something that lives: its floating-point array leaves are theta.
+    """The interface of all rules and baselines: a learner predicts, then learns.
 
-    `needs` names what it learns from: any of "target" and "reward", all of them
-    required; a learner that needs nothing ignores its feedback. `answers` names what
-    its answers can be taken as: "logits" of symbols or classes, "numbers", or either.
-    `batches` says whether observations may have an axis of samples before their own.
+    A learner is an equinox module. Its floating-point array leaves are theta, which a
+    search improves. All that changes within a life is in the state.
+
+    Attributes:
+        needs: the feedback that it learns from, any of "target" and "reward". All of
+            them are required. A learner that needs nothing ignores its feedback.
+        answers: what its answers can be taken as: "logits" of symbols or classes,
+            "numbers", or both (the default).
+        batches: whether observations may have an axis of samples before their own.
+
+    Raises:
+        Refusal: if a field has a word or a number that its type does not allow.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> class Scale(pl.AbstractLearner):
+        ...     gain: jax.Array
+        ...     needs = frozenset()
+        ...     def init(self, key, x):
+        ...         return ()
+        ...     def predict(self, state, x):
+        ...         return state, self.gain * x
+        ...     def learn(self, state, feedback):
+        ...         return state
+        >>> Scale(jnp.array(2.0)).predict((), jnp.ones(3))[1].tolist()
+        [2.0, 2.0, 2.0]
     """
 
     needs: eqx.AbstractClassVar[frozenset[str]]
@@ -44,33 +82,88 @@ class AbstractLearner(eqx.Module):
 
     @abc.abstractmethod
     def init(self, key: PRNGKeyArray, x: Float[Array, "*batch in"]) -> State:
-        """A newborn, given an observation like those it will meet."""
+        """The state of a newborn.
+
+        Args:
+            key: a PRNG key, for what is random at birth.
+            x: an observation like those of the task, shape `(*batch, in)`.
+
+        Returns:
+            The state: a pytree of arrays, whose shapes do not change in a life.
+        """
 
     @abc.abstractmethod
     def predict(
         self, state: State, x: Float[Array, "*batch in"]
     ) -> tuple[State, Float[Array, "*batch out"]]:
-        """All that is done without a teacher.
+        """Does all that needs no teacher.
 
         It uses up what `learn` stored, so that nothing stale is read twice.
+
+        Args:
+            state: the state.
+            x: an observation, shape `(*batch, in)`.
+
+        Returns:
+            The new state, and the answer, shape `(*batch, out)`.
         """
 
     @abc.abstractmethod
     def learn(self, state: State, feedback: Feedback) -> State:
-        """All that needs a teacher."""
+        """Does all that needs a teacher.
+
+        Args:
+            state: the state after `predict`.
+            feedback: the task's feedback on the last answer.
+
+        Returns:
+            The new state.
+        """
 
     def rest(self, state: State) -> State:
-        """Activations at zero, weights kept; by default nothing changes."""
+        """Sets activations to zero and keeps weights; by default nothing changes.
+
+        Args:
+            state: the state.
+
+        Returns:
+            The new state.
+        """
         return state
 
 
 class AbstractRule(AbstractLearner):
-    """A learner whose theta does not depend on the size of its network."""
+    """A learner whose theta does not depend on the size of its network.
+
+    Attributes:
+        network: the layers and edges on which the rule works; static.
+
+    Raises:
+        Refusal: if a field has a word or a number that its type does not allow.
+
+    Example:
+        >>> import plastica as pl
+        >>> rule = pl.PMLPHebb.zeros(pl.Network.layered(4, 2, 4))
+        >>> isinstance(rule, pl.AbstractRule)
+        True
+        >>> rule.on(pl.Network.layered(9, 7, 9)).network.sizes
+        (9, 7, 9)
+    """
 
     network: eqx.AbstractVar[Network]
 
     def on(self, network: Network) -> Self:
-        """The same theta on another network with the same kinds of edges."""
+        """The same theta on another network with the same kinds of edges.
+
+        Args:
+            network: the other network; only its layers' sizes may differ.
+
+        Returns:
+            A rule with the same theta.
+
+        Raises:
+            Refusal: if the networks differ in their edges or in the number of layers.
+        """
         if not self.network.same_kinds(network):
             raise Refusal(
                 f"this {type(self).__name__} knows layers joined by the edges "

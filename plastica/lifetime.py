@@ -63,7 +63,28 @@ def live(
 
 
 def life(learner: AbstractLearner, task: AbstractTask, key: PRNGKeyArray) -> Loss:
-    """A newborn in a new world, for `task.ticks`: every tick's loss."""
+    """The loss of each tick of one life, as a pure function of JAX.
+
+    It can be compiled, mapped over keys, and differentiated in theta.
+
+    Args:
+        learner: the learner; a newborn of it lives.
+        task: the task; the world is a new one, for `task.ticks` ticks.
+        key: a PRNG key; it is split into one for the world and one for the birth.
+
+    Returns:
+        A `Loss` whose fields have shape `(ticks,)`. The loss of the life is the sum of
+        `weight * value`.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> rnn = pl.Recurrent.rnn(jax.random.key(0), inputs=2, units=3, outputs=2)
+        >>> task = pl.Toy(name="xor", batch=None, lessons=4)
+        >>> losses = pl.life(rnn, task, jax.random.key(1))
+        >>> losses.value.shape, losses.weight.tolist()
+        ((5,), [0.0, 0.0, 0.0, 0.0, 1.0])
+    """
     state, world = birth(learner, task, key)
     return live(learner, task, state, world, task.ticks)[2]
 
@@ -80,7 +101,24 @@ def birth(
 def examine(
     learner: AbstractLearner, state: State, xs: Float[Array, "questions *batch in"]
 ) -> Float[Array, "questions *batch out"]:
-    """Many questions to one state, none of them leaving a trace."""
+    """Answers many questions from one state; no question changes that state.
+
+    Args:
+        learner: the learner.
+        state: its state, the same one for all questions.
+        xs: observations, shape `(questions, *batch, in)`.
+
+    Returns:
+        The answers, shape `(questions, *batch, out)`.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> learner = pl.GradientDescent.at(0.1, pl.Network.chain(2, 4, 3))
+        >>> state = learner.init(jax.random.key(0), jnp.zeros(2))
+        >>> pl.examine(learner, state, jnp.ones((5, 2))).shape
+        (5, 3)
+    """
     return jax.vmap(lambda x: learner.predict(state, x)[1])(xs)
 
 

@@ -17,13 +17,27 @@ from plastica.store import read_bundle, write_bundle
 
 
 class Living:
-    """A newborn that goes on living from one call to the next.
+    """A learner in a loop of the user's own: NumPy arrays in and out, and no task.
 
-        mind = Living(plastica.load("rule.safetensors"), key=0)
-        y = mind.predict(x)
-        mind.learn(target)
+    It holds a state that goes on from one call to the next.
 
-    `save` keeps the learner and its state; `Living.restore` goes on from there.
+    Args:
+        learner: the learner; a newborn of it begins.
+        key: a PRNG key, or an integer seed, for what is random at birth.
+        x: an observation like those to come, shape `(*batch, in)`. It is needed where
+            the state of a newborn depends on it.
+
+    Raises:
+        Refusal: if the learner cannot begin without `x`, or `x` is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> import plastica as pl
+        >>> mind = pl.Living(pl.PMLPHebb.zeros(pl.Network.layered(4, 3, 4)), key=0)
+        >>> y = mind.predict(np.eye(4)[0])
+        >>> mind.learn(target=np.eye(4)[1])
+        >>> y.shape, float(np.exp(y).sum().round(3))
+        ((4,), 1.0)
     """
 
     def __init__(
@@ -32,7 +46,7 @@ class Living:
         key: PRNGKeyArray | int = 0,
         x: np.ndarray | None = None,
     ) -> None:
-        """`x` is an observation like those to come, where the learner must see one."""
+        """See the class."""
         self.learner = learner
         self._seen = None if x is None else _finite("an observation", x).shape
         like, key = jnp.zeros(self._seen or 0), key_of(key)
@@ -42,7 +56,18 @@ class Living:
     def predict(
         self, x: Float[np.ndarray, "*batch in"]
     ) -> Float[np.ndarray, "*batch out"]:
-        """The learner's answer; its activations move on."""
+        """The learner's answer; its activations move on by one tick.
+
+        Args:
+            x: an observation, shape `(*batch, in)`, the same shape at each call.
+
+        Returns:
+            The answer, shape `(*batch, out)`.
+
+        Raises:
+            Refusal: if `x` has another shape than before, does not fit, or is not
+                finite.
+        """
         given = _finite("an observation", x, self._seen)
         self.state, y = self._lived(_predicted, self.state, given)
         self._seen, self._shape = given.shape, y.shape
@@ -54,7 +79,18 @@ class Living:
         reward: float = 0.0,
         ended: bool | Bool[np.ndarray, ""] = False,
     ) -> None:
-        """Tells the learner what came after its last answer."""
+        """Gives the learner the feedback on its last answer.
+
+        Args:
+            target: the right answer, shape `(*batch, out)`; needed if the learner needs
+                it.
+            reward: the reward, larger is better.
+            ended: whether this is the last taught tick, or the end of a rollout.
+
+        Raises:
+            Refusal: if a target is needed and is None, has another shape than the
+                answer, or is not finite; or if the reward is not finite.
+        """
         if target is None and "target" in self.learner.needs:
             raise Refusal(
                 f"{type(self.learner).__name__} learns from targets; give one"
@@ -81,7 +117,11 @@ class Living:
         self.state = self.learner.rest(self.state)
 
     def save(self, path: str | Path) -> None:
-        """Writes the learner as PATH-learner and its state as PATH-state."""
+        """Writes the learner as PATH-learner and its state as PATH-state.
+
+        Args:
+            path: the beginning of both names.
+        """
         save(self.learner, f"{path}-learner")
         write_bundle(Path(f"{path}-state"), arrays_of(self.state), {"format": "a life"})
 
@@ -92,7 +132,19 @@ class Living:
         like: AbstractLearner | None = None,
         x: np.ndarray | None = None,
     ) -> Self:
-        """Goes on with a saved life; `like` as in `plastica.load`."""
+        """A saved learner with its saved state, which goes on from there.
+
+        Args:
+            path: the path given to `save`.
+            like: a learner of the same class and shapes, needed for a user's own class.
+            x: an observation, shape `(*batch, in)`, where a newborn needs one.
+
+        Returns:
+            The living learner.
+
+        Raises:
+            Refusal: if a file is missing or damaged, or does not fit.
+        """
         living = cls(load(f"{path}-learner", like), 0, x)
         arrays, _ = read_bundle(Path(f"{path}-state"))
         living.state = filled(living.state, arrays, f"{path}-state")

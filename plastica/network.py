@@ -14,10 +14,26 @@ Edge = tuple[int, int]  # (post, pre): from layer `pre` to layer `post`
 
 @dataclass(frozen=True)
 class Network:
-    """Sizes of the layers, the first the input and the last the output, and edges.
+    """Layer sizes and edges of a network; hashable, so that it can be static.
 
-    An edge is written `(post, pre)`, counted from 0; the weights on it have shape
-    `(sizes[post], sizes[pre])`. Hashable, so that it can be static.
+    An edge is a pair `(post, pre)` of layers, counted from 0. Its weights have the
+    shape `(sizes[post], sizes[pre])`.
+
+    Args:
+        sizes: neurons of each layer, the first the input and the last the output.
+        edges: pairs `(post, pre)`, each at most once.
+
+    Raises:
+        Refusal: if a layer is empty, or an edge is repeated or joins no layers.
+
+    Example:
+        >>> import plastica as pl
+        >>> pl.Network.layered(27, 10, 27).edges
+        ((0, 1), (1, 0), (1, 1), (1, 2), (2, 1))
+        >>> pl.Network.chain(27, 10, 27).edges
+        ((1, 0), (2, 1))
+        >>> len(pl.Network.full(27, 10).edges)
+        4
     """
 
     sizes: tuple[int, ...]
@@ -39,7 +55,16 @@ class Network:
 
     @classmethod
     def layered(cls, *sizes: int) -> "Network":
-        """Neighbours joined both ways, hidden layers also to themselves (000, 5)."""
+        """Neighbours joined both ways, and each hidden layer to itself.
+
+        Args:
+            *sizes: neurons of each layer.
+
+        Returns:
+            The network.
+
+        Source: paper 000, section 5, Algorithm 1.
+        """
         last = len(sizes) - 1
         pairs = [(layer, layer + 1) for layer in range(last)]
         both_ways = pairs + [(post, pre) for pre, post in pairs]
@@ -48,7 +73,16 @@ class Network:
 
     @classmethod
     def full(cls, *sizes: int) -> "Network":
-        """All layers joined to all layers, themselves included (001, 6)."""
+        """Each layer joined to all layers, itself included.
+
+        Args:
+            *sizes: neurons of each layer.
+
+        Returns:
+            The network.
+
+        Source: paper 001, section 6.
+        """
         layers = range(len(sizes))
         return cls(
             tuple(sizes), tuple((post, pre) for post in layers for pre in layers)
@@ -56,16 +90,38 @@ class Network:
 
     @classmethod
     def chain(cls, *sizes: int) -> "Network":
-        """Each layer joined to the next one only."""
+        """Each layer joined to the next one only.
+
+        Args:
+            *sizes: neurons of each layer.
+
+        Returns:
+            The network.
+        """
         return cls(tuple(sizes), tuple((l + 1, l) for l in range(len(sizes) - 1)))
 
     def same_kinds(self, other: "Network") -> bool:
-        """Whether the two differ in the sizes of their layers only."""
+        """Whether two networks differ in the sizes of their layers only.
+
+        Args:
+            other: the other network.
+
+        Returns:
+            True if depth and edges are equal.
+        """
         same_depth = len(self.sizes) == len(other.sizes)
         return same_depth and set(self.edges) == set(other.edges)
 
     def draw_weights(self, key: PRNGKeyArray) -> tuple[Float[Array, "post pre"], ...]:
-        """One matrix an edge, in the order of `edges`, entries N(0, 1 / n_pre)."""
+        """Random initial weights, N(0, 1 / n_pre), n_pre the size of layer `pre`.
+
+        Args:
+            key: a PRNG key.
+
+        Returns:
+            One matrix an edge, in the order of `edges`, shape `(sizes[post],
+            sizes[pre])`.
+        """
         shapes = [(self.sizes[post], self.sizes[pre]) for post, pre in self.edges]
         return drawn(key, shapes, [pre for _, pre in shapes])
 

@@ -22,9 +22,29 @@ CACHED = 2**20  # numbers in the states of lives that a processor lives side by 
 
 
 class AbstractObjective(eqx.Module):
-    """A loss of a learner; with lives that go on between updates, in `carry`.
+    """The interface of objectives: one number for a learner, which a search minimises.
 
-    Under an evolutionary search every member has a carry of its own.
+    An objective may have lives that go on from one update to the next. They are its
+    `carry`. In an evolutionary search each member has a carry of its own.
+
+    Attributes:
+        ticks: number of ticks of one call, all its lives together.
+
+    Raises:
+        Refusal: if a field has a word or a number that its type does not allow.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> class Rate(pl.AbstractObjective):  # a step size near 1 is good
+        ...     ticks = 0
+        ...     def __call__(self, learner, carry, key):
+        ...         return jnp.square(learner.log_rate), carry
+        ...     def check(self, learner):
+        ...         pass
+        >>> learner = pl.GradientDescent.at(1.0, pl.Network.chain(2, 2))
+        >>> float(Rate()(learner, (), jax.random.key(0))[0])
+        0.0
     """
 
     def __check_init__(self) -> None:
@@ -32,7 +52,15 @@ class AbstractObjective(eqx.Module):
         check_fields(self)
 
     def init(self, learner: AbstractLearner, key: PRNGKeyArray) -> Carry:
-        """The lives before the first update; `()`, as here, where none go on."""
+        """The lives before the first update.
+
+        Args:
+            learner: the learner at the start of the search.
+            key: a PRNG key.
+
+        Returns:
+            The carry, a pytree of arrays; `()`, as here, where no life goes on.
+        """
         return ()
 
     @abc.abstractmethod
@@ -43,7 +71,14 @@ class AbstractObjective(eqx.Module):
 
     @abc.abstractmethod
     def check(self, learner: AbstractLearner) -> None:
-        """Refuse a learner that cannot live here."""
+        """Refuses a learner that does not fit.
+
+        Args:
+            learner: the learner.
+
+        Raises:
+            Refusal: if the learner does not fit one of the tasks.
+        """
 
     @property
     @abc.abstractmethod
@@ -74,11 +109,31 @@ Lived = Callable[[Entry, Key[Array, "lives"]], Float[Array, "*members lives"]]
 
 
 class Lifetime(AbstractObjective):
-    """Whole lives, each a newborn in a new world: the weighted mean over entries.
+    """The mean loss of whole lives, each a newborn in a new world.
 
-    An entry's loss is the mean over its `lives`. `judge` is "value" (nats, squared
-    error, ...) or "miss" (1 - accuracy). All learners called with one key meet the same
-    worlds and share their births.
+    It is the weighted mean over entries of the mean over an entry's lives. Calls with
+    the same key share worlds and births, whatever the learner.
+
+    Args:
+        entries: tasks, each with a network to move the rule to (None: its own) and a
+            weight.
+        lives: lives of each entry in one call.
+        judge: what is minimised: "value", the loss in the task's unit (nats, squared
+            error, distance), or "miss", which is 1 - accuracy.
+
+    Raises:
+        Refusal: if there is no entry, `lives` is no whole number from 1 on, or `judge`
+            is another word.
+
+    Example:
+        >>> import equinox, jax
+        >>> import plastica as pl
+        >>> task = pl.Toy(name="xor", batch=4, lessons=3)
+        >>> judge = pl.Lifetime.of(task, lives=2)
+        >>> learner = pl.GradientDescent.at(0.1, pl.Network.chain(2, 4, 2))
+        >>> loss, carry = equinox.filter_jit(judge)(learner, (), jax.random.key(0))
+        >>> judge.ticks, loss.shape, carry
+        (8, (), ())
     """
 
     entries: tuple[Entry, ...]
@@ -87,7 +142,19 @@ class Lifetime(AbstractObjective):
 
     @classmethod
     def of(cls, *entries: Entry | AbstractTask, lives: int = 1, judge: Judge = "value"):
-        """An objective over tasks, or over entries of task, network and weight."""
+        """An objective over tasks, all of weight 1, or over entries.
+
+        Args:
+            *entries: tasks, or entries of a task, a network and a weight.
+            lives: lives of each entry in one call.
+            judge: "value" or "miss".
+
+        Returns:
+            The objective.
+
+        Raises:
+            Refusal: as the class.
+        """
         whole = (e if isinstance(e, Entry) else Entry(e) for e in entries)
         return cls(tuple(whole), lives, judge)
 
@@ -103,7 +170,14 @@ class Lifetime(AbstractObjective):
         return self.mean(self.keys(key), self.living(learner)), carry
 
     def keys(self, key: PRNGKeyArray) -> list[Key[Array, "lives"]]:
-        """The keys of every entry's lives."""
+        """The keys of all lives of one call.
+
+        Args:
+            key: the PRNG key of the call.
+
+        Returns:
+            An array of keys for each entry, shape `(lives,)`.
+        """
         entries = range(len(self.entries))
         return [
             jax.random.split(jax.random.fold_in(key, e), self.lives) for e in entries
@@ -112,11 +186,18 @@ class Lifetime(AbstractObjective):
     def mean(
         self, keys: list[Key[Array, "lives"]], lived: Lived
     ) -> Float[Array, "*members"]:
-        """The loss that `lived` gives: of one learner, or of each member.
+        """The weighted mean of losses, for any function that computes losses.
 
-        `lived(entry, keys)` lives one entry with these keys, all of them or a device's
-        share, and returns the losses, lives last. XLA, devices and kernels differ in
-        `lived` alone.
+        XLA, one device's share of the lives, and the native kernel differ in `lived`
+        alone.
+
+        Args:
+            keys: the keys of each entry's lives: all of them, or one device's share.
+            lived: a function `lived(entry, keys)` that returns losses, `(*members,
+                lives)`.
+
+        Returns:
+            The loss of one learner, shape `()`, or of each member, shape `(members,)`.
         """
         pairs = zip(self.entries, keys, strict=True)
         means = [entry.weight * jnp.mean(lived(entry, own), -1) for entry, own in pairs]
@@ -124,7 +205,17 @@ class Lifetime(AbstractObjective):
         return jnp.sum(jnp.stack(means), axis=0) / weights
 
     def living(self, learner: AbstractLearner) -> Lived:
-        """How XLA lives an entry: at once, or in turn where a cache cannot hold it."""
+        """The function that computes an entry's losses in XLA.
+
+        Lives run side by side, or one after another where their states do not fit a CPU
+        cache.
+
+        Args:
+            learner: the learner.
+
+        Returns:
+            A function of an entry and keys, which returns losses of shape `(lives,)`.
+        """
 
         def lived(entry: Entry, keys: Key[Array, "lives"]) -> Float[Array, "lives"]:
             who, judged = entry.moved(learner), 0 if self.judge == "value" else 1

@@ -29,9 +29,27 @@ UNFIT = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 def save(learner: AbstractLearner, path: str | Path, made: dict | None = None) -> Path:
-    """Writes a learner as `path`.safetensors; `made` says how it came to be.
+    """Writes a learner to one file, `PATH.safetensors`.
 
-    When that was and with which versions is always said.
+    The file has the learner's classes, fields and arrays, the versions of the packages,
+    and the date. Nothing in it is executed when it is read.
+
+    Args:
+        learner: the learner.
+        path: the file, with or without its suffix, or a folder: then its file `rule`.
+        made: how the learner was made, a dictionary that JSON can hold.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        Refusal: if a field cannot be saved, or the file cannot be written.
+
+    Example:
+        >>> import plastica as pl
+        >>> rule = pl.PMLPHebb.zeros(pl.Network.layered(4, 3, 4))
+        >>> str(pl.save(rule, "mine"))
+        'mine.safetensors'
     """
     told = {"versions": machine.versions()} | (made or {}) | {"date": machine.now()}
     about = {
@@ -44,9 +62,24 @@ def save(learner: AbstractLearner, path: str | Path, made: dict | None = None) -
 
 
 def load(path: str | Path, like: AbstractLearner | None = None) -> AbstractLearner:
-    """A learner from `path`.safetensors, from a run's folder, or from "zoo:NAME".
+    """Reads a learner from a file, from a run's folder, or from the zoo.
 
-    `like` is a learner of the same class and shapes, needed for a user's own classes.
+    Args:
+        path: a file with or without its suffix, a run's folder, or "zoo:NAME".
+        like: a learner of the same class and shapes, needed for a user's own class.
+
+    Returns:
+        The learner.
+
+    Raises:
+        Refusal: if there is no such rule, it does not fit `like`, its class is not the
+            package's, or the file is damaged or of a newer version.
+
+    Example:
+        >>> import plastica as pl
+        >>> rule = pl.load("zoo:memorise-100")
+        >>> type(rule).__name__, len(rule.layers)
+        ('PMLPHebb', 3)
     """
     arrays, about = read_rule(path)
     described = about.get("learner")

@@ -43,10 +43,28 @@ class GradientState(NamedTuple):
 
 
 class GradientDescent(AbstractRule):
-    """A plain network that descends the softmax cross-entropy of what it is told.
+    """Back-propagation as a learner: a plain network whose step size is theta.
 
-    Meets batches or single samples; answers are logits. A batch's loss is its mean.
-    Momentum is 0.9, `v = 0.9 v + gradient`; Adam has its usual constants.
+    It descends the softmax cross-entropy of its targets, averaged over a batch.
+    Observations have the shape `(*batch, in)`; answers are logits, `(*batch, out)`.
+    Momentum is 0.9, v = 0.9 v + gradient; Adam has its usual constants.
+
+    Args:
+        log_rate: natural logarithm of the step size, a scalar.
+        network: a chain of layers.
+        method: "sgd", "momentum" or "adam".
+        sigma: non-linearity of hidden layers: "tanh", "relu" or "sigmoid".
+
+    Raises:
+        Refusal: if a word is another one.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> learner = pl.GradientDescent.at(0.1, pl.Network.chain(4, 8, 3), "adam")
+        >>> state = learner.init(jax.random.key(0), jnp.zeros(4))
+        >>> learner.predict(state, jnp.ones(4))[1].shape
+        (3,)
     """
 
     log_rate: Float[Array, ""]
@@ -59,7 +77,20 @@ class GradientDescent(AbstractRule):
 
     @classmethod
     def at(cls, rate: float, network: Network, method: Method = "sgd", **how) -> Self:
-        """With a step size."""
+        """The learner with a step size.
+
+        Args:
+            rate: step size, above 0.
+            network: a chain of layers.
+            method: "sgd", "momentum" or "adam".
+            **how: other fields of the class, as `sigma`.
+
+        Returns:
+            The learner.
+
+        Raises:
+            Refusal: as the class.
+        """
         log_rate = jnp.log(jnp.asarray(rate, float))
         return cls(log_rate=log_rate, network=network, method=method, **how)
 

@@ -93,10 +93,31 @@ class AbstractMAML(AbstractLearner):
 
 
 class MAML(AbstractMAML):
-    """Supervised: four steps down the mean square error of what was taught.
+    """A plain network that descends its errors when its taught ticks end.
 
-    The square error is summed over dimensions, and an error larger than 1 pulls like
-    one of 1, as in the authors' program.
+    It takes one gradient step for each of `rates` down the mean squared error, summed
+    over dimensions, of what was taught. An error larger than 1 counts as 1 in the
+    gradient, as in the authors' program. First weights and step sizes are theta.
+
+    Args:
+        layers: fully connected layers, with their first weights.
+        rates: size of each gradient step, shape `(steps,)`.
+        shots: most taught ticks that it keeps.
+
+    Raises:
+        Refusal: if `shots` is not from 1 on.
+
+    Source: paper 002, section 4.2, ES-MAML.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> from plastica.cells import stacked
+        >>> layers = stacked(jax.random.key(0), (1, 4, 1), "linear", 0.1)
+        >>> learner = pl.MAML(layers, rates=jnp.full(4, 0.1), shots=10)
+        >>> state = learner.init(jax.random.key(1), jnp.zeros(1))
+        >>> state.xs.shape, learner.predict(state, jnp.ones(1))[1].shape
+        ((10, 1), (1,))
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
@@ -114,12 +135,33 @@ class MAML(AbstractMAML):
 
 
 class PolicyMAML(AbstractMAML):
-    """From rewards: one roll-out of noisy actions, then four policy-gradient steps.
+    """A plain network that follows a policy gradient after one noisy rollout.
 
     A tick's return is the next 10 rewards, discounted by 0.9, the last one repeated
-    where they run out; its advantage is that less the roll-out's mean. With `sigma` 0
-    its actions are its own from the first tick, and it does not learn: the zero-shot
-    row of table 3.
+    where they run out. Its advantage is that less the rollout's mean. First weights and
+    step sizes are theta. Answers are clipped to [-1, 1].
+
+    Args:
+        layers: fully connected layers, with their first weights.
+        rates: size of each gradient step, shape `(steps,)`.
+        shots: most taught ticks that it keeps, and ticks of noisy actions.
+        sigma: standard deviation of the noise; 0: no noise and no learning, the
+            zero-shot row of table 3.
+
+    Raises:
+        Refusal: if `shots` is not from 1 on.
+
+    Source: paper 002, section 4.2, ES-MAML, and table 3.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> from plastica.cells import stacked
+        >>> layers = stacked(jax.random.key(0), (3, 4, 2), "linear", 0.1)
+        >>> learner = pl.PolicyMAML(layers, rates=jnp.full(4, 0.1), shots=10, sigma=0.0)
+        >>> state = learner.init(jax.random.key(1), jnp.zeros(3))
+        >>> learner.predict(state, jnp.ones(3))[1].shape
+        (2,)
     """
 
     sigma: float = eqx.field(static=True, default=0.1)

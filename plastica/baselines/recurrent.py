@@ -25,10 +25,30 @@ class RecurrentState(NamedTuple):
 
 
 class Recurrent(AbstractLearner):
-    """A recurrent cell and a linear read-out of logits.
+    """A recurrent cell and a linear read-out; theta is all their weights.
 
-    `told` names what reaches it at the next tick beside the observation: nothing, the
-    target of the last tick, or the error softmax(y) - target.
+    Within a life only the cell's activations change. Observations have the shape
+    `(in,)`, answers `(out,)`.
+
+    Args:
+        cell: an LSTM or a plain RNN.
+        V: read-out weights, shape `(out, units)`.
+        c: read-out biases, shape `(out,)`.
+        told: what comes with the next observation: "nothing", the "target" of the last
+            tick, or the "error" softmax(y) - target.
+
+    Raises:
+        Refusal: if `told` is another word.
+
+    Source: paper 000, section 6.4.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> rnn = pl.Recurrent.rnn(jax.random.key(0), inputs=2, units=3, outputs=4)
+        >>> state = rnn.init(jax.random.key(1), jnp.zeros(2))
+        >>> rnn.predict(state, jnp.ones(2))[1].shape
+        (4,)
     """
 
     cell: LSTM | RNN
@@ -46,7 +66,18 @@ class Recurrent(AbstractLearner):
         outputs: int,
         told: Told = "nothing",
     ) -> Self:
-        """An LSTM of `units`, weights N(0, 1 / fan in)."""
+        """An LSTM with random weights N(0, 1 / fan in); the forget gate's bias is 1.
+
+        Args:
+            key: a PRNG key.
+            inputs: numbers in an observation.
+            units: number of units.
+            outputs: numbers in an answer.
+            told: "nothing", "target" or "error".
+
+        Returns:
+            The learner.
+        """
         return cls._with(LSTM, key, inputs, units, outputs, told)
 
     @classmethod
@@ -58,7 +89,18 @@ class Recurrent(AbstractLearner):
         outputs: int,
         told: Told = "nothing",
     ) -> Self:
-        """A plain recurrent network of `units`, weights N(0, 1 / fan in)."""
+        """A plain recurrent network with random weights N(0, 1 / fan in).
+
+        Args:
+            key: a PRNG key.
+            inputs: numbers in an observation.
+            units: number of units.
+            outputs: numbers in an answer.
+            told: "nothing", "target" or "error".
+
+        Returns:
+            The learner.
+        """
         return cls._with(RNN, key, inputs, units, outputs, told)
 
     @classmethod
@@ -84,7 +126,14 @@ class Recurrent(AbstractLearner):
         return RecurrentState(memory, y, jnp.zeros_like(y)), y
 
     def read(self, memory: tuple) -> Float[Array, "out"]:
-        """What a memory answers."""
+        """The answer that is read from a memory.
+
+        Args:
+            memory: the cell's arrays, the hidden state first, shape `(units,)`.
+
+        Returns:
+            The answer, shape `(out,)`.
+        """
         return self.V @ memory[0] + self.c
 
     def learn(self, state: RecurrentState, feedback: Feedback) -> RecurrentState:
@@ -101,7 +150,22 @@ class Recurrent(AbstractLearner):
 
 
 class Cell(AbstractLearner):
-    """A recurrent cell whose answer is its hidden state, to stand between layers."""
+    """A recurrent cell whose answer is its hidden state, to stand between `Layers`.
+
+    Args:
+        cell: an LSTM or a plain RNN, of `plastica.cells`.
+
+    Source: paper 002, section 4.2, ES-RNN and ES-LSTM.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> from plastica.cells import RNN
+        >>> core = pl.Cell(RNN.random(jax.random.key(0), inputs=2, units=3))
+        >>> state = core.init(jax.random.key(1), jnp.zeros(2))
+        >>> core.predict(state, jnp.ones(2))[1].shape
+        (3,)
+    """
 
     cell: LSTM | RNN
     needs: ClassVar[frozenset[str]] = frozenset()

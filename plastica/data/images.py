@@ -29,9 +29,16 @@ REMOTES = {
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images and the number of each one's class; the last `tests` are set apart.
+    """Images and the number of each one's class; the last `tests` are the test part.
 
-    With `classes_apart` those are of other classes than the rest.
+    Args:
+        name: the set's name.
+        images: pixels from 0 to 255, shape `(images, height, width)`.
+        labels: the class of each image, from 0, shape `(images,)`.
+        tests: number of images in the test part.
+        sha256: checksum of the pixels and labels, before any resizing.
+        classes_apart: whether those of the test part are of other classes than the
+            rest.
     """
 
     name: str
@@ -91,16 +98,36 @@ def load_images(
 ) -> ImageSet:
     """Labelled images by name, or from a folder or zip file of idx or PNG files.
 
-    Names: "digits" (1,797 of 8 by 8 pixels, on every machine), "random" (100 images of
-    noise with labels drawn), "sum-sign" (is the mean of a noisy image above grey?; both
-    8 by 8 pixels, and for tests of learners), "mnist",
-    "fashion-mnist", "kmnist", "emnist-byclass", "emnist-balanced", "omniglot" (its
-    background's 964 characters, its evaluation's 659 set apart; ink is bright). All but
-    the first are read from the images/ of `folder`, or of the folder that PLASTICA_DATA
-    names, or fetched once into the user's cache.
+    Names that every machine has: "digits" (1,797 of 8 by 8 pixels), and for tests of
+    learners "random" (100 images of noise with random labels) and "sum-sign" (is the
+    mean of a noisy image above grey?), both of 8 by 8 pixels. Others: "mnist",
+    "fashion-mnist", "kmnist", "emnist-byclass", "emnist-balanced", and "omniglot" (its
+    background's 964 characters, its evaluation's 659 set apart; ink is bright). These
+    are read from the images/ of `folder`, or of the folder that the environment
+    variable PLASTICA_DATA names, or fetched once into the user's cache.
 
     In a folder, idx files are as MNIST names them; PNG files stand in a folder a class.
     Where nothing is set apart already, every fifth image is, in a fixed random order.
+
+    Args:
+        source: a name, or the path of a folder or a zip file.
+        folder: a folder that has files of the named sets; None: PLASTICA_DATA.
+
+    Returns:
+        An `ImageSet`; `images` has shape `(images, height, width)` and values 0 to 255,
+        `labels` shape `(images,)`.
+
+    Raises:
+        Refusal: if there is no such name or path, a file is damaged, or a download
+            fails.
+
+    Example:
+        >>> import plastica as pl
+        >>> digits = pl.load_images("digits")
+        >>> digits.images.shape, digits.classes
+        ((1797, 8, 8), 10)
+        >>> digits.resized(4).images.shape
+        (1797, 4, 4)
     """
     name = os.fspath(source)
     path = Path(os.path.expanduser(name))

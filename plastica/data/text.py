@@ -79,7 +79,14 @@ PARTS = {"training": (0, 8), "validation": (8, 9), "test": (9, 10)}  # in tenths
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A text spelled in an alphabet, to learn from, to tune on and to be judged by."""
+    """A text spelled in an alphabet, in three parts: training, validation and test.
+
+    Args:
+        name: the text's name or path.
+        symbols: the symbols as integers, shape `(length,)`.
+        alphabet: how they are spelled.
+        sha256: checksum of the bytes as read; of a folder's files, one after another.
+    """
 
     name: str
     symbols: UInt[np.ndarray, "length"]
@@ -119,11 +126,31 @@ def load(
     All but the first are read from `folder`, or from the folder that the environment
     variable PLASTICA_DATA names, as text/wizard_of_oz.txt, text/alice_de.txt,
     text/enwik8_1mb (the first megabyte) and text/pg19/*.txt; where a checksum is listed
-    for such a file, it must have it. What that variable's folder does not have is
-    fetched once into the user's cache; enwik8 is then the whole 100,000,000 bytes.
+    for such a file, it must have it. What that folder does not have is fetched once
+    into the user's cache; enwik8 is then the whole 100,000,000 bytes. What Project
+    Gutenberg puts before and after a book is left out.
 
-    What Project Gutenberg puts before and after a book is left out. Raises `Refusal`
-    for whatever cannot be had, or cannot be read as a text in that alphabet.
+    Args:
+        source: a name, or the path of a file or a folder.
+        alphabet: "letters" (27 symbols: a to z in either case, and 0 for the rest),
+            "bytes" (256), or "padded-bytes" (259, the size in paper 000).
+        collapse: whether a run of symbols 0 becomes one, among letters.
+        folder: a folder that has the named texts; None: PLASTICA_DATA.
+
+    Returns:
+        A `Corpus`: symbols, shape `(length,)`, its alphabet, and a checksum. Its parts
+        are "training" (the first 80 %), "validation" and "test" (10 % each).
+
+    Raises:
+        Refusal: if the text cannot be had, or cannot be read in that alphabet.
+
+    Example:
+        >>> import plastica as pl
+        >>> corpus = pl.load_text("python-docs")
+        >>> corpus.alphabet.size, len(corpus.symbols) > 100_000
+        (27, True)
+        >>> corpus.alphabet.decode([1, 2, 0, 3])
+        'ab c'
     """
     name, spelling = os.fspath(source), Alphabet.named(alphabet)
     texts = _texts(name, folder)

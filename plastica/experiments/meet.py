@@ -201,6 +201,25 @@ def meet(
     """Put any learner to any task under any search (claim X1).
 
     Knobs are those of the learner, the task and the search that are named.
+
+    Args:
+        rule: a learner by name, FILE.py:CLASS, or a class.
+        task: a task by name, FILE.py:CLASS, or a class.
+        search: the search; its fields are knobs, as `search`, `population`, `sigma`,
+            `rate`.
+        budget: how long: `generations`, `every` and `seed`.
+
+    Returns:
+        The experiment.
+
+    Raises:
+        Refusal: if the learner does not fit the task, or there is no such name or knob.
+
+    Example:
+        >>> import plastica as pl
+        >>> experiment = pl.meet(rule="lstm", task="toys", toy="cross", generations=5)
+        >>> type(experiment.search).__name__, experiment.evaluation.entries[0].task.name
+        ('SNES', 'cross')
     """
     worlds = task.there()
     where = _task(worlds.validation)

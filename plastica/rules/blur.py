@@ -2,25 +2,22 @@
 
 Paper 004. Neurons and synapses have k states. A batch goes up through the layers, the
 label is written into state 1 of the last one and goes down again, and each synapse then
-changes by what its two ends have become. All three passes mix states by small matrices,
-which every neuron and synapse shares: the genome.
+changes by the states of its two ends. All three passes mix states by small matrices,
+which all neurons and synapses share: the genome.
 
 Where the text is garbled or silent, and what is done here:
 
 - The meta-loss has lost its sign and its softmax (3.3). It is the cross-entropy.
 - Section 3.1 has mu, nu~ and mu~ as vectors, section 4.5 as matrices. The vectors are
   row 1 of mu, column 0 of nu~ and row 0 of mu~.
-- With one state a synapse, Eq. (7) is that of channel 0, not a sum over channels: that
-  sum would not contain Eq. (4).
+- With one state a synapse, Eq. (7) is that of channel 0. A sum over channels would not
+  contain Eq. (4).
 - eta~ has a minus before it in Eq. (3) and (4), and none in Eq. (7). Here it has none,
   so that a genome that descends has a negative eta~.
-- A multiplicative backward sweep multiplies by f too, in every state, as the authors'
-  program does. That of Eq. (4) hands state 0 on and multiplies all the others.
-- Sums over sources (Oja, synapses of unit norm) count the bias.
-- "Per-channel" normalisation could be one for a unit or one for a state. Here each unit
-  and state has its own mean and its own biased variance over the batch.
-- g multiplies the first part of Eq. (8) only. Its own factor, f~ - 1, is zero where
-  f~ = 1.
+- A multiplicative backward sweep multiplies by f too, in every state, as in the
+  authors' program. That of Eq. (4) hands state 0 on and multiplies all the others.
+- Sums over pre-synaptic neurons (Oja, synapses of unit norm) count the bias.
+- "Per-channel" normalisation is one for each unit and state, by biased variances.
 """
 
 from dataclasses import replace
@@ -47,10 +44,7 @@ from plastica.rules.blur_variants import (
 
 
 class Synapses(NamedTuple):
-    """Up from layer l to l + 1, the last source a bias; down likewise from layer 2 on.
-
-    `down` is empty where synapses are symmetric.
-    """
+    """Up from layer l to l + 1, a bias last; down from layer 2 on, or none."""
 
     up: tuple[Float[Array, "s post pre_and_bias"], ...]
     down: tuple[Float[Array, "s post pre"], ...]
@@ -64,23 +58,35 @@ class BLURState(NamedTuple):
 
 
 class BLUR(AbstractChainRule):
-    """Eq. (5) to (8) on fully connected layers, `network` a chain of them.
+    """Bidirectional learned update rules: one genome for all neurons and synapses.
 
-    Meets batches `x: (batch, n_1)`, or single samples `(n_1,)`; its answers are logits,
-    state 0 of the last layer. The label is +1 where the target is positive, else -1.
-    In the forward sweep all neurons begin at zero, so that f counts in the backward one
-    only, which does not enter the input. The paper's n unrolls are n - 1 lessons and an
-    exam.
+    Observations have the shape `(batch, n_1)` or `(n_1,)`. Answers are logits: state 0
+    of the last layer. The label is +1 where the target is positive, else -1. All
+    neurons begin a forward sweep at zero, so f counts in the backward one only.
 
-    Before their non-linearity activations are normalised, unit by unit over the batch,
-    to a learned `mean` and `deviation` (3.4) of the forward sweep's hidden layers, its
-    last, and the backward sweep; None: they are not. All layers of a kind share theirs,
-    since a genome serves any depth. A unit's bias then comes to nothing: its direction
-    is learned, where along it the unit bends is for the genome to say. `oja` multiplies
-    the first part of Eq. (8), whose own factor (f~ - 1) is zero where f~ = 1.
+    Args:
+        f, eta, f_tilde, eta_tilde: what of a neuron and of a synapse is kept and added.
+        nu, mu: forward and backward mixing of states, `(k, k)`.
+        nu_tilde, mu_tilde: pre- and post-synaptic mixing, `(k, k)`.
+        network, variant: a chain of layers, and which variant of the rule.
+        mean, deviation: of normalised activations (3.4), shape `(3, k)`: hidden layers,
+            last layer, backward sweep. None: they are not normalised.
+        oja: factor of Eq. (8)'s first part, which is zero where f~ is 1; None: no term.
+        saturation: alpha of tanh, or s of exp; None: synapses are not bounded.
+        rescale_to: norm of stored synapses (C.6); None: 1.
 
-    Departs from the paper: with one synapse state the update is that of channel 0, as a
-    sum over channels would not contain Eq. (4).
+    Raises:
+        Refusal: if matrices differ in size, k is less than 2, or the network is no
+            chain; in `init`, if a normalising genome gets a batch of one.
+
+    Source: paper 004, 3.2, Eq. (5) to (8). Departs from the paper: see the module.
+
+    Example:
+        >>> import jax, plastica as pl
+        >>> rule = pl.BLUR.random(jax.random.key(0), pl.Network.chain(4, 3, 2))
+        >>> x = jax.numpy.ones((5, 4))
+        >>> rule.predict(rule.init(jax.random.key(1), x), x)[1].shape
+        (5, 2)
     """
 
     f: Float[Array, ""]
@@ -127,7 +133,19 @@ class BLUR(AbstractChainRule):
         variant: Variant | None = None,
         normalised: bool = True,
     ) -> Self:
-        """The paper's usual start: matrices N(0, scale^2), all else as it came."""
+        """The paper's usual start: matrices N(0, scale^2), all else fixed.
+
+        Args:
+            key: a PRNG key.
+            network: a chain of layers.
+            states: states of a neuron, k.
+            scale: standard deviation of the matrices.
+            variant: which variant of the rule; None: the paper's own.
+            normalised: whether activations are normalised over the batch.
+
+        Returns:
+            The rule, with f = eta = f~ = 1 and eta~ = -0.001.
+        """
         variant, one = variant or Variant(), jnp.ones(())
         nu, mu, nu_tilde, mu_tilde = scale * jax.random.normal(key, (4, states, states))
         theta = {"f": one, "eta": one, "f_tilde": one, "eta_tilde": -1e-3 * one}
@@ -151,9 +169,17 @@ class BLUR(AbstractChainRule):
         variant: Variant | None = None,
         normalised: bool = False,
     ) -> Self:
-        """The genome of Eq. (4), as the variant for which it is SGD on cross-entropy.
+        """The two-state genome of Eq. (4), by default as SGD on cross-entropy.
 
-        `variant` has it start elsewhere, as in 4.5; two states.
+        Args:
+            network: a chain of layers.
+            rate: step size.
+            sigma: non-linearity of hidden layers, unless there is a `variant`.
+            variant: another variant, which then starts at this genome (4.5).
+            normalised: whether activations are normalised over the batch.
+
+        Returns:
+            The rule.
         """
         variant = variant or Variant(
             backward="second state",

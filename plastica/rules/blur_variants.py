@@ -20,16 +20,42 @@ SIGMA = {
 
 
 class Variant(eqx.Module):
-    """Which of the paper's variants (C.7); its own by default, with tanh throughout.
+    """Which of paper 004's variants of BLUR; by default its own, with tanh throughout.
 
-    A non-linearity is one of `SIGMA`; its name with "_pair" has it on state 0 and its
-    derivative on the others, Eq. (4). With `told` "error" state 1 of the last layer is
-    multiplied by softmax - label, the derivative of the cross-entropy, and not replaced
-    by the label. Summed over a batch, an update grows with it, so that a genome found
-    with sums learns as much faster from larger batches; with a mean it does not, but
-    what no batch enters (f~, Eq. 8) then weighs more against it. Normalised over a
-    batch, the last layer gives each answer to as many samples; with `normalised`
-    "hidden" it is left as it is, for classes of which some are rarer.
+    A non-linearity is "identity", "relu", "sigmoid", "tanh" or "relu_tanh". With
+    "_pair" after its name it acts on state 0, and its derivative on the others, Eq.
+    (4).
+
+    Args:
+        backward: how the backward sweep changes neurons: "additive", Eq. (6),
+            "multiplicative", or "second state", multiplicative as in Eq. (4).
+        synapses: "symmetric", or "two sets", one for each direction.
+        synapse_states: "k" channels a synapse, or "one".
+        sigma: non-linearity of hidden layers in the forward sweep.
+        sigma_last: non-linearity of the last layer.
+        sigma_back: non-linearity of the backward sweep.
+        told: what state 1 of the last layer becomes: the "label" (3.3), or its product
+            with the "error" softmax - label, the derivative of the cross-entropy.
+        batch: whether an update is the "sum" or the "mean" over a batch. A sum grows
+            with the batch. With a mean, what no batch enters (f~, Eq. 8) weighs more.
+        normalised: layers of the forward sweep that a normalising genome normalises:
+            "all", or "hidden". "all" makes each answer equally frequent in a batch.
+        oja: the term that keeps synapses bounded: "none", "first" or "whole" of Eq.
+            (8), or the authors' program's "released" or "activations".
+        unit_synapses: synapses of unit norm (C.6): "none", "inside" the sweeps, or
+            "stored".
+        saturation: bound of synapses: "none", "tanh" (3.4), or "exp", slower where
+            large.
+
+    Raises:
+        Refusal: if a word names no variant.
+
+    Source: paper 004, sections 3.3, 3.4 and 4.5, appendices B, C.6 and C.7.
+
+    Example:
+        >>> import plastica as pl
+        >>> pl.Variant(oja="first", sigma="relu").sigma_back
+        'tanh'
     """
 
     backward: Literal["additive", "multiplicative", "second state"] = "additive"

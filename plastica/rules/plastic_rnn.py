@@ -79,10 +79,7 @@ class PlasticState(NamedTuple):
 
 
 class AbstractPlastic(AbstractLearner):
-    """A layer with one plastic matrix, which changes in `learn` or in `predict`.
-
-    `plastic` is "taught" (the matrix rests in an exam) or "always".
-    """
+    """A layer with one plastic matrix: it changes when "taught", or "always"."""
 
     rule: eqx.AbstractVar[ABCD]
     plastic: eqx.AbstractVar[Plastic]
@@ -105,17 +102,38 @@ class AbstractPlastic(AbstractLearner):
 
 
 class PlasticRNN(AbstractPlastic):
-    """Eq. (2) to (7): a recurrent layer whose recurrent weights are plastic.
+    """EPRNN: a recurrent layer whose recurrent weights are plastic.
 
-    Hears `x: (in,)`, answers with its activations, `(units,)`. Without a modulator,
-    m = 1. Theta depends on the sizes.
+    Observations have the shape `(in,)`, answers are the activations, shape `(units,)`.
+    Each synapse has a rule of its own, so theta depends on the sizes.
 
-    Departs from the paper: the first activations h_0 are evolved, as in the authors'
-    program; Eq. (9) does not list them. Eq. (6) passes m h' on, to the next tick and to
-    the layers above; the program, whose numbers the paper prints, has m in the change
-    of the weights only and passes h' on. `passes` is "h" (theirs, the default) or
-    "m h". Likewise plasticity rests in the program's exam (`plastic="taught"`, the
-    default), and not in the paper's ("always").
+    Departs from the paper, as the authors' program does, whose numbers the paper
+    prints: h_0 is evolved, and Eq. (9) does not list it; h' goes on to the next tick
+    and the layers above, and not m h' as in Eq. (6); weights do not change in the exam.
+
+    Args:
+        W_i: input weights, fixed within a life, shape `(units, in)`.
+        W_0: first recurrent weights, shape `(units, units)`.
+        b: biases, shape `(units,)`.
+        h_0: first activations, shape `(units,)`.
+        rule: A, B, C and D of Eq. (5), each of shape `(units, units)`.
+        modulator: the neuron modulator m of Eq. (7); None: m is 1.
+        plastic: when weights change: "taught", in taught ticks, or "always".
+        passes: the activations that go on: "h", or "m h" as in Eq. (6).
+
+    Raises:
+        Refusal: if `plastic` or `passes` is another word.
+
+    Source: paper 002, section 3, Eq. (2) to (7).
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> rule = pl.PlasticRNN.random(jax.random.key(0), inputs=2, units=3)
+        >>> state = rule.init(jax.random.key(1), jnp.zeros(2))
+        >>> state, y = rule.predict(state, jnp.ones(2))
+        >>> y.shape, state.W.shape
+        ((3,), (3, 3))
     """
 
     W_i: Float[Array, "units in"]
@@ -136,7 +154,18 @@ class PlasticRNN(AbstractPlastic):
         modulated: bool = True,
         scale: float = SCALE,
     ) -> Self:
-        """Weights N(0, scale^2); rules, biases and the first activations zero."""
+        """Random weights N(0, scale^2); A, B, C, D, biases and h_0 are zero.
+
+        Args:
+            key: a PRNG key.
+            inputs: numbers in an observation.
+            units: number of recurrent neurons.
+            modulated: whether there is a modulator; False: EPRNN (w/o m), section 4.2.
+            scale: standard deviation of the weights.
+
+        Returns:
+            The rule.
+        """
         shapes = 2 * [(units, inputs)] + 2 * [(units, units)]
         W_i, W_im, W_0, W_hm = matrices(key, scale, *shapes)
         zero = jnp.zeros(units)
@@ -161,10 +190,32 @@ class PlasticRNN(AbstractPlastic):
 
 
 class PlasticMLP(AbstractPlastic):
-    """EPMLP: a fully connected layer whose weights are plastic, with no memory else.
+    """EPMLP: a fully connected layer whose weights are plastic; it has no recurrence.
 
-    Hears `x: (in,)`, answers `(units,)`. Without `W_0` newborns draw their weights
-    from N(0, scale^2) (EPMLP random); the modulator sees the input only.
+    Observations have the shape `(in,)`, answers the shape `(units,)`. The modulator
+    sees the observation only. Theta depends on the sizes.
+
+    Args:
+        W_0: first weights, shape `(units, in)`; None: random at birth, N(0, scale^2),
+            which is EPMLP (Random).
+        b: biases, shape `(units,)`.
+        rule: A, B, C and D of Eq. (5), each of shape `(units, in)`.
+        modulator: a layer from the observation to m, shape `(units,)`.
+        plastic: when weights change: "taught", in taught ticks, or "always".
+        scale: standard deviation of random first weights.
+
+    Raises:
+        Refusal: if `plastic` is another word.
+
+    Source: paper 002, section 4.2.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> rule = pl.PlasticMLP.random(jax.random.key(0), inputs=2, units=3)
+        >>> state = rule.init(jax.random.key(1), jnp.zeros(2))
+        >>> rule.predict(state, jnp.ones(2))[1].shape
+        (3,)
     """
 
     W_0: Float[Array, "units in"] | None
@@ -183,7 +234,19 @@ class PlasticMLP(AbstractPlastic):
         evolved: bool = True,
         scale: float = SCALE,
     ) -> Self:
-        """Weights N(0, scale^2), rules and biases zero; `evolved` initial weights."""
+        """Random weights N(0, scale^2); A, B, C, D and biases are zero.
+
+        Args:
+            key: a PRNG key.
+            inputs: numbers in an observation.
+            units: number of neurons.
+            evolved: whether the first plastic weights are a part of theta; False: EPMLP
+                (Random).
+            scale: standard deviation of the weights.
+
+        Returns:
+            The rule.
+        """
         key_w, key_m = jax.random.split(key)
         return cls(
             W_0=matrix(key_w, (units, inputs), scale) if evolved else None,
@@ -211,8 +274,24 @@ class PlasticMLP(AbstractPlastic):
 class Layers(AbstractLearner):
     """Fully connected layers before and after a core, which alone remembers and learns.
 
-    The core is any learner without needs: `PlasticRNN`, `PlasticMLP`, or a `Cell` of
-    the baselines. Sizes as in the paper's figure 6.
+    Args:
+        before: layers from the observation to the core; may be empty.
+        core: any learner without needs: `PlasticRNN`, `PlasticMLP` or `Cell`.
+        after: layers from the core to the answer; may be empty.
+
+    Source: paper 002, section 4.2, and figure 6, which has the sizes.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> from plastica.cells import stacked
+        >>> keys = jax.random.split(jax.random.key(0), 3)
+        >>> before = stacked(keys[0], (2, 4), "relu", 0.1)
+        >>> core = pl.PlasticRNN.random(keys[1], inputs=4, units=4)
+        >>> learner = pl.Layers(before, core, stacked(keys[2], (4, 1), "linear", 0.1))
+        >>> state = learner.init(jax.random.key(1), jnp.zeros(2))
+        >>> learner.predict(state, jnp.ones(2))[1].shape
+        (1,)
     """
 
     before: tuple[Dense, ...]

@@ -84,16 +84,45 @@ class PMLPHebbState(NamedTuple):
 
 
 class PMLPHebb(AbstractRule):
-    """Algorithm 1 of 000 with the updates of Eq. (3) and (4), or other forms of them.
+    """Product-MLP updates of activations, Hebbian updates of weights, or other forms.
 
-    Takes symbols one-hot, `x: (n_1,)`, and answers with log-probabilities of the next
-    one, `y: (n_L,)`. Theta is one update per layer, whatever the sizes of the layers,
-    and one per edge where synapses are not Hebbian. Where an edge goes one way only,
-    only its own messages exist. In an LSTM neuron (6.2) the components are counted over
-    its hidden half and then its cell, so the read-out is a cell.
+    Observations are one-hot symbols, shape `(n_1,)`. Answers are log-probabilities of
+    the next symbol, shape `(n_L,)`. Theta is one update per layer, and one per edge
+    where synapses are not Hebbian; it does not depend on layer sizes. Where an edge
+    goes one way only, only its own messages exist. In an LSTM neuron the components are
+    counted over its hidden half and then its cell, so that the read-out is a cell.
 
-    Departs from the paper: the symbol that came is also written into component 0 of
-    the output layer, before the next sweep.
+    Departs from the paper: the right symbol is also written into component 0 of the
+    output layer, before the next sweep. As printed, Algorithm 1 gives a target to
+    nothing.
+
+    Args:
+        layers: one activation update (AU) per layer, each with the same size of state
+            n_a.
+        network: layer sizes and edges.
+        readout: how an output layer's last components become probabilities: "relu", by
+            dividing max(0, h) + 0.001 by its sum, or "softmax".
+        synapses: one weight update (WU) per edge; none: the Hebbian one of Eq. (4).
+        transposed: whether an edge also sends component 1 back through the transposed
+            weights.
+        components: which component of a state is sent forward, is sent back, is the
+            pre-synaptic factor, and is the post-synaptic factor.
+
+    Raises:
+        Refusal: if the updates do not fit the network's layers and edges.
+
+    Source: paper 000, section 5, Algorithm 1, Eq. (3) and (4).
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> rule = pl.PMLPHebb.zeros(pl.Network.layered(4, 3, 4))
+        >>> [cell.M1.shape for cell in rule.layers]  # (hidden, n_a + messages)
+        [(14, 8), (14, 12), (14, 8)]
+        >>> state = rule.init(jax.random.key(0), jnp.zeros(4))
+        >>> state, y = rule.predict(state, jnp.eye(4)[0])
+        >>> jnp.exp(y).round(3).tolist()  # theta is zero: all symbols are as likely
+        [0.25, 0.25, 0.25, 0.25]
     """
 
     layers: tuple[Neuron, ...]
@@ -128,7 +157,24 @@ class PMLPHebb(AbstractRule):
         readout: Readout = "relu",
         forms: Forms | None = None,
     ) -> Self:
-        """Theta at zero, where SNES starts (table 1); `state` is the paper's n_a."""
+        """The rule with all of theta at zero, where SNES starts.
+
+        Args:
+            network: layer sizes and edges.
+            state: numbers in a neuron's state, n_a.
+            hidden: hidden units of each activation update.
+            readout: "relu" or "softmax".
+            forms: other functional forms of the updates; None: those of Eq. (3) and
+                (4).
+
+        Returns:
+            The rule.
+
+        Raises:
+            Refusal: if `state` is less than 4, odd for an LSTM, or `forms` do not fit.
+
+        Source: paper 000, table 1; `forms`: sections 6.2 and 7.
+        """
         forms = forms or Forms()
         if state < 4:
             raise Refusal(
@@ -156,12 +202,26 @@ class PMLPHebb(AbstractRule):
         scale: float = 0.1,
         readout: Readout = "relu",
     ) -> Self:
-        """Theta drawn from N(0, scale^2), where gradients can start.
+        """Theta sampled from N(0, scale^2), where a meta-gradient can start.
 
         At zero a meta-gradient vanishes: every message is zero. So it does where the
-        ReLU of the read-out is shut for all symbols; what it reads starts near 1.
-        Lives stay finite at any scale, but gradients through 200 ticks explode above
-        about 0.1 (a slow test prints how many).
+        ReLU of the read-out is shut for all symbols; so the bias of the component that
+        is read starts near 1. Lives stay finite at any scale, but gradients through 200
+        ticks explode above about 0.1 (a slow test prints how many).
+
+        Args:
+            key: a PRNG key.
+            network: layer sizes and edges.
+            state: numbers in a neuron's state, n_a.
+            hidden: hidden units of each activation update.
+            scale: standard deviation of theta.
+            readout: "relu" or "softmax".
+
+        Returns:
+            The rule.
+
+        Raises:
+            Refusal: if `state` is less than 4.
         """
         leaves, shape = jax.tree.flatten(cls.zeros(network, state, hidden, readout))
         keys = jax.random.split(key, len(leaves))

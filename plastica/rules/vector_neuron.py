@@ -130,16 +130,38 @@ class VectorNeuronState(NamedTuple):
 
 
 class VectorNeuron(AbstractRule):
-    """Eq. (2) to (18) of 001: layers in turn, each from the newest values.
+    """Neurons and synapses with vector states, renewed by two shared networks.
 
-    Meets symbols one-hot, `x: (n_0,)`, and answers with log-probabilities of the next
-    one, `y: (n_0,)`: layer 0 is both the input and the output. `effect`, if there is
-    one, is a second OP that puts out u_ij in place of Eq. (5): the variant that "fails
-    to learn".
+    Observations are one-hot symbols, shape `(n_0,)`. Answers are log-probabilities of
+    the next symbol, shape `(n_0,)`: layer 0 is both the input and the output. Layers
+    are renewed in turn, each from the newest values.
 
-    Departs from the paper: `predict` writes x into component 0 of the input layer. In
-    a text that is what `learn` wrote there already, Eq. (18); it lets the rule live
-    where what it sees next is not what it was taught.
+    Departs from the paper: `predict` writes the observation into component 0 of the
+    input layer. In a text that is what `learn` wrote there already, Eq. (18). So the
+    rule also works where an observation is not the last target.
+
+    Args:
+        synapse: the operation (OP) that renews a synapse, Eq. (7).
+        neuron: the OP that renews a hidden neuron, Eq. (9); None without hidden layers.
+        answer: the MLP of the input layer's answer, Eq. (14).
+        tau: an embedding of each layer's type of neuron, shape `(types, e)`.
+        network: layer sizes and edges.
+        effect: a second OP, which puts out u_ij in place of Eq. (5); None: Eq. (5). The
+            paper finds that this variant fails to learn well.
+        hebbian: the component of h_j in the Hebbian product, Eq. (6) and (13).
+
+    Raises:
+        Refusal: if a layer has no edge into it, or `tau` has not one row a layer.
+
+    Source: paper 001, sections 2 and 6, Eq. (2) to (18).
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> rule = pl.VectorNeuron.random(jax.random.key(0), pl.Network.full(5, 3))
+        >>> state = rule.init(jax.random.key(1), jnp.zeros(5))
+        >>> [w.shape for w in state.w]  # from all 8 neurons, 6 numbers a synapse
+        [(5, 8, 6), (3, 8, 6)]
     """
 
     synapse: Update
@@ -167,7 +189,23 @@ class VectorNeuron(AbstractRule):
     def random(
         cls, key: PRNGKeyArray, network: Network, kinds: Kinds | None = None
     ) -> Self:
-        """Theta drawn: matrices N(0, 1 / fan in), embeddings N(0, 1), biases zero."""
+        """Random theta: matrices N(0, 1 / fan in), embeddings N(0, 1), biases zero.
+
+        Args:
+            key: a PRNG key.
+            network: layer sizes and edges.
+            kinds: which operations renew neurons and synapses, and their sizes; None:
+                GATED for both, states of 6 numbers, 20 hidden units, embeddings of 4
+                numbers.
+
+        Returns:
+            The rule.
+
+        Raises:
+            Refusal: if a state has less than two numbers, or an odd number for an LSTM.
+
+        Source: paper 001, section 6.
+        """
         kinds = kinds or Kinds()
         n, e, hidden = kinds.state, kinds.embedding, kinds.hidden
         product = n if kinds.effect == "product" else 0

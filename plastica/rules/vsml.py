@@ -50,24 +50,53 @@ class VSMLState(NamedTuple):
 
 
 class VSML(AbstractChainRule):
-    """Layers of sub-LSTMs of N units that exchange messages of M numbers.
+    """Layers of sub-LSTMs, one for each pair of neurons, which share one small theta.
 
-    Meets observations `x: (n_1,)`, fed to the first layer as messages (x_i, 0, ...),
-    and answers with logits `y: (n_L,)`: component 1 of the last layer's forward
-    messages, squashed to `bound` tanh(y / bound), or as they are if `bound` is 0. The
-    error d loss / d y, beside the target if `told_target`, is the last layer's backward
-    message. It "waits" for the next sweep (section 3.2), or "sweeps back" at once with
-    x still there: the backward pass of section 3.1. In a forward sweep a hidden layer
-    hears this tick's forward message and the last sweep's backward one; all micro-ticks
-    of a layer hear the same.
+    A sub-LSTM has N units and exchanges messages of M numbers. An observation, shape
+    `(n_1,)`, is fed to the first layer as messages (x_i, 0, ...). The answer, shape
+    `(n_L,)`, is logits y: component 1 of the last layer's forward messages. The error d
+    loss / d y is the last layer's backward message. In a forward sweep a hidden layer
+    hears this tick's forward message and the last sweep's backward one.
 
-    A batch `x: (B, n_1)` is B grids side by side; before each tick the first half of
-    their units is averaged over them, and the error is of their mean loss.
+    A batch, shape `(B, n_1)`, is B grids side by side. Before each tick the first half
+    of their units is averaged over them, and the error is of their mean loss.
 
-    Departs from the paper: a message is a projection of h with a bias, `M < N`, and
-    messages are averaged, not summed (`aggregate`), as in the program that the authors
-    released; so are all defaults. Gates are in the order of `cells.LSTM`; `gain` and
-    `offset`, where given, layer-normalise each message.
+    Departs from the paper: a message is a projection of h with a bias, M < N, and
+    messages are averaged, as in the authors' program; so are all defaults.
+
+    Args:
+        cell: the LSTM of all sub-LSTMs; gates in the order of `cells.LSTM`.
+        C: forward projection of h, shape `(M, N)`.
+        b_C: its bias, shape `(M,)`.
+        U: backward projection of h, shape `(M, N)`.
+        b_U: its bias, shape `(M,)`.
+        network: a chain of layers.
+        gain: scale of layer-normalised messages, shape `(2, M)`: forward, backward.
+            None: messages are not normalised.
+        offset: shift of layer-normalised messages, shape `(2, M)`; None as `gain`.
+        micro_ticks: LSTM steps of a layer in a sweep; all of them hear the same
+            messages.
+        aggregate: how messages meet in a neuron: "mean" or "sum".
+        error: "waits" for the next forward sweep (section 3.2), or "sweeps back" at
+            once with x still there (section 3.1).
+        told_target: whether the target stands beside the error.
+        bound: answers are bound * tanh(y / bound); 0: y as it is.
+
+    Raises:
+        Refusal: if N is odd, M is less than 2, `micro_ticks` is less than 1, or the
+            network is not a chain; in `predict` and `learn`, if sizes do not fit.
+
+    Source: paper 003, section 3, Eq. (3), (6) and (14).
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import plastica as pl
+        >>> rule = pl.VSML.random(jax.random.key(0), pl.Network.chain(3, 2), 4, 2)
+        >>> state = rule.init(jax.random.key(1), jnp.zeros(3))
+        >>> state.h[0].shape  # units, post, pre
+        (4, 2, 3)
+        >>> rule.predict(state, jnp.ones(3))[1].shape
+        (2,)
     """
 
     cell: LSTM
@@ -112,9 +141,21 @@ class VSML(AbstractChainRule):
         layer_norm: bool = False,
         **choices,
     ) -> Self:
-        """Matrices N(0, 1 / fan in), cut at two deviations, and biases zero.
+        """Random matrices N(0, 1 / fan in), cut at two deviations; biases zero.
 
-        `choices` are the fields from `micro_ticks` on.
+        Args:
+            key: a PRNG key.
+            network: a chain of layers.
+            units: units of a sub-LSTM, N; an even number.
+            messages: numbers of a message, M.
+            layer_norm: whether messages are layer-normalised.
+            **choices: fields of the class from `micro_ticks` on.
+
+        Returns:
+            The rule.
+
+        Raises:
+            Refusal: as the class.
         """
         keys = jax.random.split(key, 3)
         W = _drawn(keys[0], (4 * units, 2 * messages + units))
@@ -202,17 +243,41 @@ class VSML(AbstractChainRule):
         return VSMLState(tuple(h), tuple(c), tuple(forward), tuple(backward), state.y)
 
     def layer(self, h, c, forward, backward):
-        """All micro-ticks of a layer; what it hears is the same in each."""
+        """All micro-ticks of a layer of sub-LSTMs, Eq. (6).
+
+        Args:
+            h: hidden states, shape `(N, post, pre)`.
+            c: cells, shape `(N, post, pre)`.
+            forward: messages from the layer before, shape `(M, pre)`.
+            backward: messages from the layer after, shape `(M, post)`.
+
+        Returns:
+            The new hidden states and cells.
+        """
         for _ in range(self.micro_ticks):
             h, c = lstm_grid(self.cell, (h, c), forward, backward, SHIFT)  # Eq. (6)
         return h, c
 
     def sent_forward(self, h: Float[Array, "N post pre"]) -> Float[Array, "M post"]:
-        """The messages into the next layer."""
+        """The messages into the next layer, Eq. (14), by C.
+
+        Args:
+            h: hidden states, shape `(N, post, pre)`.
+
+        Returns:
+            Messages, shape `(M, post)`.
+        """
         return self._sent(h, self.C, self.b_C, 0)
 
     def sent_backward(self, h: Float[Array, "N post pre"]) -> Float[Array, "M pre"]:
-        """The messages into the layer before."""
+        """The messages into the layer before, Eq. (14), by U.
+
+        Args:
+            h: hidden states, shape `(N, post, pre)`.
+
+        Returns:
+            Messages, shape `(M, pre)`.
+        """
         return self._sent(jnp.swapaxes(h, 1, 2), self.U, self.b_U, 1)
 
     def _sent(self, h, C, b, way):
@@ -227,7 +292,14 @@ class VSML(AbstractChainRule):
         return meet(gain[:, None, None] * normal + offset[:, None, None], 2)
 
     def message(self, *parts: Float[Array, "n"]) -> Float[Array, "M n"]:
-        """(part, part, 0, ...) for every neuron."""
+        """The message (part, part, 0, ...) for every neuron.
+
+        Args:
+            *parts: arrays of shape `(n,)`, at most M of them.
+
+        Returns:
+            Messages, shape `(M, n)`.
+        """
         silence = jnp.zeros((len(self.b_C) - len(parts), len(parts[0])))
         return jnp.concatenate([jnp.stack(parts), silence])
 

@@ -23,9 +23,32 @@ def compare(
     over: str = "evaluations",
     out: str | Path = "compare.html",
 ) -> str:
-    """Writes a page of held-out curves and returns the final scores as a table.
+    """Compares runs: a page of held-out curves, and a table of final scores.
 
     Runs that differ in their seed only are one curve, the mean over seeds.
+
+    Args:
+        runs: folders of runs.
+        over: the curves' horizontal axis: "generation", "evaluations", "ticks" or
+            "seconds".
+        out: the page, an HTML file.
+
+    Returns:
+        The table as Markdown: number of seeds, final held-out loss and its standard
+        deviation over seeds, and the best loss.
+
+    Raises:
+        Refusal: if a folder is no run, or has no evaluations yet.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> rnn = pl.Recurrent.rnn(jax.random.key(0), inputs=2, units=1, outputs=2)
+        >>> judge = pl.Lifetime.of(pl.Toy(name="xor", batch=None, lessons=2))
+        >>> experiment = pl.Experiment(rnn, judge, pl.SNES(2), 2, evaluation=judge)
+        >>> run = pl.train(experiment, "one", page=False, engine=pl.Engine(chunk=2))
+        >>> print(pl.compare(["one"]).splitlines()[0])
+        | experiment | seeds | evaluations | final held-out loss | spread (sd) | best |
     """
     groups: dict[str, list[list[dict]]] = {}
     for path in runs:

@@ -1,4 +1,4 @@
-"""Carrying out an experiment in a folder, and going on with one."""
+"""Training an experiment in a folder, and going on with one."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -36,11 +36,36 @@ def train(
     engine: Engine = Engine(),
     page: bool = True,
 ) -> Run:
-    """Carries out an experiment in a new folder (by default under `runs/`).
+    """Trains an experiment in a new folder, and shows the best rule at the end.
 
-    At the end the best rule is shown on data that the search did not see, with the
-    learners `beside` it, and with `page` as report.html. `init_from` is a learner to
-    start from instead of the experiment's own; `engine` is how lives are lived.
+    The rule is shown on data that the search did not see.
+
+    Args:
+        experiment: the experiment.
+        out: the folder; None: a new one under `runs/`.
+        display: what is shown while it runs; None: nothing.
+        init_from: a learner to start from instead of the experiment's own.
+        beside: other learners to show at the end, by name.
+        engine: how lives are computed.
+        page: whether report.html is written.
+
+    Returns:
+        The run.
+
+    Raises:
+        Refusal: if the folder is in use or not empty, or `engine` or `init_from` do not
+            fit.
+        Diverged: if every member of a generation diverged.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> rnn = pl.Recurrent.rnn(jax.random.key(0), inputs=2, units=1, outputs=2)
+        >>> judge = pl.Lifetime.of(pl.Toy(name="xor", batch=None, lessons=2))
+        >>> experiment = pl.Experiment(rnn, judge, pl.SNES(2), 2, evaluation=judge)
+        >>> run = pl.train(experiment, "mine", page=False, engine=pl.Engine(chunk=2))
+        >>> [row["generation"] for row in run.rows()]
+        [0, 1, 2]
     """
     if init_from is not None:
         experiment = replace(experiment, learner=init_from)
@@ -68,8 +93,34 @@ def resume(
 ) -> Run:
     """Goes on with a run from its newest whole checkpoint.
 
-    The experiment must be the one that it was started with. `generations` is a new
-    total. On the same machine the result is, to the bit, that of a run never stopped.
+    On the same machine the result is, to the bit, that of a run never stopped.
+
+    Args:
+        folder: the run's folder.
+        experiment: the experiment with which it was started.
+        generations: a new total of generations; None: as it was.
+        display: what is shown while it runs; None: nothing.
+        page: whether report.html is written.
+
+    Returns:
+        The run.
+
+    Raises:
+        Refusal: if the folder is no run, is in use, or was started on other data; if
+            the experiment does not fit its checkpoint; or if `generations` is less than
+            it has.
+        Diverged: if every member of a generation diverged.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> rnn = pl.Recurrent.rnn(jax.random.key(0), inputs=2, units=1, outputs=2)
+        >>> judge = pl.Lifetime.of(pl.Toy(name="xor", batch=None, lessons=2))
+        >>> experiment = pl.Experiment(rnn, judge, pl.SNES(2), 2, evaluation=judge)
+        >>> run = pl.train(experiment, "mine", page=False, engine=pl.Engine(chunk=2))
+        >>> run = pl.resume("mine", experiment, generations=3, page=False)
+        >>> [row["generation"] for row in run.rows()]
+        [0, 1, 2, 3]
     """
     run = Run(experiment, folder)
     begun = run.folder.config()  # refuses what is no run, before anything is written

@@ -19,10 +19,10 @@ from plastica.search.search import AbstractEvolution, Metrics, summary
 
 
 class CMAESState(eqx.Module):
-    """Where the search began, and every loss that it was told.
+    """Where the search began, and all losses so far.
 
-    That is all there is to it: told the same losses again, pycma goes the same way, so
-    nothing of its own has to be stored. `strategy` is that pycma object, once awake.
+    From the same losses pycma goes the same way, so nothing of its own has to be
+    stored. `strategy` is that pycma object, once it is made.
     """
 
     start: AbstractLearner
@@ -33,7 +33,31 @@ class CMAESState(eqx.Module):
 
 
 class CMAES(AbstractEvolution):
-    """CMA-ES as pycma does it, with its defaults; `sigma` is the first deviation."""
+    """Covariance matrix adaptation by pycma, with its defaults.
+
+    It is for up to a few thousand numbers in theta. Members that diverge get one loss
+    above all others'.
+
+    Args:
+        members: population size, at least 2.
+        sigma: first standard deviation of all of theta.
+
+    Raises:
+        Refusal: if pycma is not installed, or a number is out of range.
+
+    Source: paper 004, section 4.4, and paper 003, section 4, use this search.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> learner = pl.Recurrent.rnn(jax.random.key(0), inputs=2, units=1, outputs=2)
+        >>> judge = pl.Lifetime.of(pl.Toy(name="xor", batch=None, lessons=1))
+        >>> search = pl.CMAES(members=4)
+        >>> state = search.init(learner, judge, jax.random.key(1))
+        >>> state, metrics = search.generation(state, judge, jax.random.key(2))
+        >>> metrics["failed"].tolist(), type(search.best(state)).__name__
+        (False, 'Recurrent')
+    """
 
     members: Several = eqx.field(static=True)
     sigma: Positive = 0.1

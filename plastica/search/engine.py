@@ -22,11 +22,23 @@ MEMBERS = PartitionSpec("members")
 
 
 class Engine(eqx.Module):
-    """What lives a population: which kernel, and how many members at once.
+    """How a population's lives are computed: by which kernel, how many members at once.
 
-    `kind` is "xla", "native" (refused where the kernel does not fit), or "auto": the
-    kernel where it fits. `chunk` members are lived at once on each device (None: all of
-    its share). Losses do not depend on either but by rounding.
+    Losses do not depend on either but by rounding.
+
+    Args:
+        kind: "xla"; "native", the C++ kernel; or "auto", the kernel where it fits.
+        chunk: members that a device runs at once; None: all of its share.
+
+    Raises:
+        Refusal: if `kind` is another word, or `chunk` is not from 1 on.
+
+    Example:
+        >>> import plastica as pl
+        >>> judge = pl.Lifetime.of(pl.Toy(name="xor", batch=4, lessons=2))
+        >>> learner = pl.GradientDescent.at(0.1, pl.Network.chain(2, 3, 2))
+        >>> pl.Engine(chunk=16).settled(learner, judge)  # the kernel has no such rule
+        'xla'
     """
 
     kind: Kind = eqx.field(static=True, default="auto")
@@ -37,7 +49,18 @@ class Engine(eqx.Module):
         check_fields(self)
 
     def settled(self, learner: AbstractLearner, objective: AbstractObjective) -> Kind:
-        """Which kernel lives these lives: "xla" or "native"."""
+        """Which kernel computes these lives.
+
+        Args:
+            learner: the learner.
+            objective: the objective.
+
+        Returns:
+            "xla" or "native".
+
+        Raises:
+            Refusal: if `kind` is "native" and the kernel does not fit.
+        """
         if self.kind == "xla":
             return "xla"
         why_not = kernels.reason(learner, objective)
@@ -53,7 +76,21 @@ class Engine(eqx.Module):
         carries: Carry,
         key: PRNGKeyArray,
     ) -> tuple[Float[Array, "members"], Carry]:
-        """Every member's loss and carry; all share `key`, their episode and birth."""
+        """The losses of a population.
+
+        Args:
+            thetas: one vector of theta per member, shape `(members, theta)`.
+            learner_of: the function from such a vector to a learner.
+            objective: the objective.
+            carries: the lives of each member that go on, their first axis the member.
+            key: a PRNG key; all members share their worlds and births.
+
+        Returns:
+            The losses, shape `(members,)`, and the lives after.
+
+        Raises:
+            Refusal: as `settled`.
+        """
         native = self.settled(learner_of(thetas[0]), objective) == "native"
         arrays, static = eqx.partition((objective, key), eqx.is_array)
 

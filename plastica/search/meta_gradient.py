@@ -26,13 +26,32 @@ class MetaGradientState(NamedTuple):
 
 
 class MetaGradient(AbstractSearch):
-    """Descends the gradient of the objective with respect to theta.
+    """Gradient descent on theta, by back-propagation through whole lives.
 
-    A generation is `updates` steps of the optimiser in one compiled loop, and its
-    metrics are their means. A step whose loss or gradient is not finite leaves theta
-    and is counted, while lives go on; after `patience` of them in a row the search has
-    failed. Clip the gradient in the optimiser:
-    `optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3))`.
+    A generation is `updates` steps of the optimiser in one compiled loop; its metrics
+    are their means. A step whose loss or gradient is not finite leaves theta as it is,
+    and is counted. After `patience` of them in a row the search has failed.
+
+    Args:
+        optimiser: an optax optimiser, as from `optimiser`; clip the gradient there.
+        patience: most steps in a row that are not finite.
+        updates: steps of the optimiser in a generation.
+
+    Raises:
+        Refusal: if a number is out of range.
+
+    Source: paper 000, sections 3 and 6.3.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> learner = pl.GradientDescent.at(0.1, pl.Network.chain(2, 3, 2))
+        >>> judge = pl.Lifetime.of(pl.Toy(name="xor", batch=4, lessons=2))
+        >>> search = pl.MetaGradient(pl.optimiser("adam", clip=1.0), updates=3)
+        >>> state = search.init(learner, judge, jax.random.key(0))
+        >>> state, metrics = search.generation(state, judge, jax.random.key(1))
+        >>> sorted(metrics)
+        ['diverged', 'failed', 'gradient', 'train/loss']
     """
 
     optimiser: optax.GradientTransformation = eqx.field(static=True)

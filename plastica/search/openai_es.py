@@ -32,18 +32,40 @@ class OpenAIESState(NamedTuple):
 
 
 class OpenAIES(AbstractEvolution):
-    """Noise in pairs of opposite sign, ranks, any optax optimiser.
+    """Evolution strategies of Salimans et al. (2017): pairs, ranks, an optimiser.
 
-    `sigma` is the deviation of the noise, in theta's own units; `sigmas` are pairs of
-    a pattern and the deviation of the tensors of theta whose names match it. What the
-    optimiser descends is the `estimate`: minus the "gradient" of the expected centred
-    rank, or the "sum" or "mean" of the members' steps, weighted by their standardised
-    ranks. With plain gradient descent and 002's numbers, "sum" at rate 0.02 is its
-    authors' program, and "mean" at rate 0.2 its Eq. (10).
+    Noise comes in pairs of opposite sign. What the optimiser descends is the
+    `estimate`. With plain gradient descent and paper 002's numbers, "sum" at rate 0.02
+    is its authors' program, and "mean" at rate 0.2 its Eq. (10). `jitter`, `elite` and
+    `penalty` are that program's too.
 
-    Also that program's: a pair's deviation in each tensor is `jitter` larger or
-    smaller; those of the `elite` best and worst members then move each tensor's own;
-    `penalty` times the size of theta is added to a member's loss.
+    Args:
+        members: population size, an even number.
+        optimiser: an optax optimiser, as from `optimiser`.
+        sigma: standard deviation of the noise, in theta's own units.
+        sigmas: pairs of a pattern and the standard deviation of the tensors of theta
+            whose dotted names match it; the first match counts.
+        estimate: minus the "gradient" of the expected centred rank, or the "sum" or
+            "mean" of the members' steps, weighted by their standardised ranks.
+        jitter: share by which a pair's deviation in each tensor is larger or smaller.
+        elite: so many best and worst members move the tensors' deviations; 0: fixed.
+        penalty: factor of the size of theta, which is added to a member's loss.
+
+    Raises:
+        Refusal: if `members` is odd, the elite overlaps, or a number is out of range.
+
+    Source: paper 002, section 3, Eq. (10).
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> learner = pl.GradientDescent.at(0.1, pl.Network.chain(2, 3, 2))
+        >>> judge = pl.Lifetime.of(pl.Toy(name="xor", batch=4, lessons=2))
+        >>> search = pl.OpenAIES(4, pl.optimiser("adam", rate=0.01))
+        >>> state = search.init(learner, judge, jax.random.key(0))
+        >>> state, metrics = search.generation(state, judge, jax.random.key(1))
+        >>> round(float(metrics["sigma"]), 3)
+        0.1
     """
 
     members: Several = eqx.field(static=True)
@@ -111,7 +133,16 @@ class OpenAIES(AbstractEvolution):
         losses: Float[Array, "members"],
         sigma: Float[Array, "theta"],
     ) -> Float[Array, "theta"]:
-        """What to descend, from the losses at mu + half and then at mu - half."""
+        """The vector that the optimiser descends.
+
+        Args:
+            half: noise of the first of each pair, shape `(pairs, theta)`.
+            losses: losses at mu + half, then at mu - half, shape `(members,)`.
+            sigma: standard deviation of each number of theta, shape `(theta,)`.
+
+        Returns:
+            The estimate, shape `(theta,)`.
+        """
         u = by_rank(losses, centred_ranks(len(losses)))
         if self.estimate != "gradient":
             u = u / jnp.maximum(jnp.std(u), 1e-9)  # zero if all are equal
@@ -127,7 +158,16 @@ class OpenAIES(AbstractEvolution):
         own: Float[Array, "pairs tensors"],
         losses: Float[Array, "members"],
     ) -> Float[Array, "tensors"]:
-        """Deviations moved half way from the worst members' towards the best ones'."""
+        """Deviations moved half way from the worst members' towards the best ones'.
+
+        Args:
+            sigma: deviation of each tensor, shape `(tensors,)`.
+            own: deviations of each pair, shape `(pairs, tensors)`.
+            losses: losses, shape `(members,)`.
+
+        Returns:
+            The new deviations, shape `(tensors,)`, at least 0.00001.
+        """
         both = jnp.concatenate([own, own])
         order = jnp.argsort(jnp.where(diverged(losses), jnp.inf, losses))
         best, worst = both[order[: self.elite]], both[order[-self.elite :]]

@@ -18,9 +18,28 @@ def optimiser(
     clip: float | None = None,
     fading: int | None = None,
 ) -> optax.GradientTransformation:
-    """An optax optimiser; `clip` bounds the gradient's norm, `momentum` is 0.9.
+    """An optax optimiser by name, for the searches that take one.
 
-    The rate falls to zero over `fading` steps, as a cosine does, if they are given.
+    Args:
+        name: "adam", "sgd" or "momentum", which is SGD with a momentum of 0.9.
+        rate: step size.
+        clip: largest norm of the gradient; None: it is not clipped.
+        fading: steps over which the rate falls to zero, as a cosine; None: it stays.
+
+    Returns:
+        The optimiser. Equal arguments give the same object.
+
+    Raises:
+        Refusal: if there is no such name, or a rate or norm is not positive.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import plastica as pl
+        >>> sgd = pl.optimiser("sgd", rate=0.5)
+        >>> theta = jnp.zeros(2)
+        >>> step, _ = sgd.update(jnp.ones(2), sgd.init(theta), theta)
+        >>> step.tolist()
+        [-0.5, -0.5]
     """
     for number_name, number in (("rate", rate), ("clip", clip)):
         check_number(number_name, number, Positive)

@@ -23,10 +23,29 @@ class SideBySideState(NamedTuple):
 
 
 class SideBySide(AbstractSearch):
-    """The search `each`, from the experiment's learner and from each of `others`.
+    """One search from several starts at once.
 
-    The runs live different worlds. When a stage of the experiment begins, all are set
-    to the one with the least recent training loss; the search stands for that one.
+    The runs have different worlds. When a stage of the experiment begins, all are set
+    to the run with the least recent training loss. The search's best learner is that
+    run's.
+
+    Args:
+        each: the search of every run.
+        others: learners to start from, beside the experiment's own.
+
+    Source: paper 004, section 4.2 and appendix C.4.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> net = pl.Network.chain(2, 2)
+        >>> slow, fast = (pl.GradientDescent.at(rate, net) for rate in (0.1, 1.0))
+        >>> search = pl.SideBySide(pl.SNES(members=4), others=(fast,))
+        >>> search.evaluations
+        8
+        >>> judge = pl.Lifetime.of(pl.Toy(name="xor", batch=4, lessons=2))
+        >>> len(search.init(slow, judge, jax.random.key(0)).runs)
+        2
     """
 
     each: AbstractSearch

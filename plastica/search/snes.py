@@ -25,12 +25,36 @@ class SNESState(NamedTuple):
 
 
 class SNES(AbstractEvolution):
-    """Samples around a mean and follows the natural gradient in mean and deviation.
+    """Separable natural evolution strategies.
 
-    Defaults are table 1 of 000, but for the mean, which starts at the learner given.
+    A generation samples members from N(mu, diag(sigma^2)), ranks their losses, and
+    follows the natural gradient in mu and log sigma. mu begins at the learner that is
+    given.
 
     Departs from the paper: the appendix prints (s - 1) in the gradient of sigma; what
     it cites has (s^2 - 1), which alone is zero on average and is used here.
+
+    Args:
+        members: population size, at least 2.
+        sigma: first standard deviation of all of theta.
+        rate_mean: learning rate of mu.
+        rate_sigma: learning rate of log sigma.
+
+    Raises:
+        Refusal: if a number is out of range.
+
+    Source: paper 000, appendix A.3, Algorithm 1 and table 1, which has the defaults.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> learner = pl.GradientDescent.at(0.1, pl.Network.chain(2, 3, 2))
+        >>> judge = pl.Lifetime.of(pl.Toy(name="xor", batch=4, lessons=2))
+        >>> search = pl.SNES(members=4)
+        >>> state = search.init(learner, judge, jax.random.key(0))
+        >>> state, metrics = search.generation(state, judge, jax.random.key(1))
+        >>> int(metrics["diverged"]), search.best(state).network.sizes
+        (0, (2, 3, 2))
     """
 
     members: Several = eqx.field(static=True, default=128)
@@ -74,7 +98,17 @@ class SNES(AbstractEvolution):
         s: Float[Array, "members theta"],
         losses: Float[Array, "members"],
     ) -> tuple[Float[Array, "theta"], Float[Array, "theta"]]:
-        """Mean and log deviation after seeing the losses at mu + sigma s."""
+        """Mean and log standard deviation after a generation.
+
+        Args:
+            mu: mean, shape `(theta,)`.
+            log_sigma: log standard deviation, shape `(theta,)`.
+            s: standard normal noise of each member, shape `(members, theta)`.
+            losses: losses at mu + sigma s, shape `(members,)`.
+
+        Returns:
+            The new mean and the new log standard deviation.
+        """
         u = by_rank(losses, natural_utilities(len(losses)))
         grad_mu = u @ s
         grad_sigma = u @ (s**2 - 1)

@@ -104,8 +104,26 @@ class Table(NamedTuple):
 class Shown:
     """What learners showed on worlds that no search has seen.
 
-    `life` are the first learner's mean losses as its life goes on, by the name of their
-    part. A run keeps this as `scores.json`; reports, records and figures draw it.
+    A run keeps this as `scores.json`; reports, records and figures draw it.
+
+    Args:
+        table: a row for each learner, and for each yardstick.
+        unit: of the losses in `life` and in the table, as "nats" or "squared error".
+        life: the first learner's mean losses as its life goes on, by the name of their
+            part.
+        extras: what pictures need, by name.
+
+    Example:
+        >>> import plastica as pl
+        >>> from plastica.shown import Score, Table
+        >>> table = Table.of("100 lives", {"this rule": {"nats": Score(0.5, 0.25)}})
+        >>> shown = pl.Shown(table, "nats", {"all": [1.0, 0.5]})
+        >>> print(shown.table.markdown())
+        | 100 lives | nats |
+        | --- | --- |
+        | this rule | 0.500 ± 0.250 |
+        >>> pl.Shown.read({**shown.described(), "unit": "bits"}).unit
+        'bits'
     """
 
     table: Table
@@ -114,7 +132,14 @@ class Shown:
     extras: Mapping[str, AbstractExtra] = field(default_factory=dict)
 
     def described(self, recorded_only: bool = False) -> dict[str, Any]:
-        """As JSON has it; for a record, with the extras that records keep."""
+        """The same as JSON has it.
+
+        Args:
+            recorded_only: whether to leave out the extras that records do not keep.
+
+        Returns:
+            A dictionary of plain values.
+        """
         extras = {
             name: {"kind": type(extra).__name__} | asdict(extra)
             for name, extra in self.extras.items()
@@ -132,10 +157,15 @@ class Shown:
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> Self:
-        """From what `described` gave; extras of kinds that are not known are left out.
+        """The opposite of `described`; extras of unknown kinds are left out.
 
-        What is read is looked up among the kinds of extras that are there, and never
-        executed.
+        Kinds are looked up among those that there are; nothing is executed.
+
+        Args:
+            told: the dictionary.
+
+        Returns:
+            What was described.
         """
         kinds = {kind.__name__: kind for kind in AbstractExtra.__subclasses__()}
         rows = ((n, tuple(Score(**c) for c in row)) for n, row in told["rows"].items())
@@ -149,7 +179,11 @@ class Shown:
         return cls(table, told.get("unit", "loss"), told["life"], extras)
 
     def panels(self) -> list[Panel]:
-        """The table, the curves within a life, and every extra."""
+        """The table, the curves within a life, and every extra, as parts of a page.
+
+        Returns:
+            The panels, in the order of the page.
+        """
         within = Curves(dict(self.life), "tick", self.unit, "Means over unseen worlds.")
         return [
             Panel("Scores", self.table.note, self.table.html()),

@@ -24,13 +24,41 @@ class Images(NamedTuple):
 
 
 class Classification(AbstractCourse):
-    """A course on images; those of its exams are in none of its lessons.
+    """Classification of images; those of its exams are in none of its lessons.
 
-    With `redraw` each life has classes of its own, drawn with their answers; else
-    `classes` stand in the order given. Images are drawn anew at each tick, each as
-    likely as any other of its life's classes. Pixels from 0 to 1 are shown less `mean`,
-    over `deviation`; if `projected`, through a random matrix of each life's own,
-    N(0, 1 / pixels).
+    Images are sampled anew at each tick, each as likely as any other of the life's
+    classes. Answers are logits; the loss is the cross-entropy in nats. Use `of` to make
+    one.
+
+    Args:
+        images: pixels from 0 to 255, class by class, those for exams last, shape
+            `(images, pixels)`.
+        first: where each class begins, for lessons and for exams, shape `(2, classes)`.
+        count: images of each class, for lessons and for exams, shape `(2, classes)`.
+        classes: the classes that a life can have, shape `(choice,)`.
+        answers: number of classes in a life.
+        redraw: whether each life has random classes in a random order; False: the first
+            `answers` of `classes`, as they stand.
+        mean, deviation: pixels from 0 to 1 are shown less `mean`, over `deviation`.
+        projected: whether each life multiplies images by a random matrix of its own,
+            N(0, 1 / pixels).
+        batch: samples shown at a tick; None: one, without an axis of samples.
+        lessons: taught ticks, at the beginning of a life.
+        exams: ticks after them, which are not taught. The loss is the mean over exams,
+            or over all ticks if there are none.
+        label: what a target is: "one-hot" (0 and 1) or "signs" (-1 and 1).
+        honest: from this lesson on each sample gets the answer of another; None: never.
+
+    Raises:
+        Refusal: if there are more answers than classes, or a count is too small.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> digits = pl.load_images("digits").resized(4)
+        >>> task = pl.Classification.of(digits, "training", batch=3, lessons=10)
+        >>> task.observe(task.init(jax.random.key(0))).shape, task.ticks, task.outputs
+        ((3, 16), 11, 10)
     """
 
     images: UInt8[Array, "images pixels"]  # class by class, those for exams last
@@ -60,10 +88,21 @@ class Classification(AbstractCourse):
         answers: int | None = None,
         **course,
     ) -> Self:
-        """A course on a part of an image set, on some of its classes or all.
+        """A task on a part of an image set, on some of its classes or all.
 
-        With `answers`, each life has so many classes drawn from them. `course` holds
-        `batch`, `lessons`, and, if not as usual, `exams` and `label`.
+        Args:
+            images: an image set, from `load_images`.
+            part: "training", "validation" or "test".
+            classes: numbers of the classes; None: all that the part has.
+            answers: number of classes in a life, sampled from `classes`; None: all of
+                them.
+            **course: `batch` and `lessons`, and any other field that is not as usual.
+
+        Returns:
+            The task.
+
+        Raises:
+            Refusal: if the part does not have such classes, or there are too few.
         """
         taught, asked = images.part(part)
         chosen = np.concatenate([taught, asked])

@@ -41,20 +41,45 @@ class Nats(NamedTuple):
 
 
 class RememberPast(AbstractObjective):
-    """The loss of replaying a snippet of the past, after living another T ticks.
+    """An objective: the loss of replaying a snippet of the past.
 
-    Lives go on through the text in `carry`, wrapping around. After T ticks the life is
-    asked for the T symbols from a place t_p: activations at rest, synapses as they are
-    (`memory` "kept" keeps the activations too, for learners with nothing else). The
-    loss is the mean surprisal of that replay, in nats, plus `present` times that of the
-    T ticks lived; the first symbol of the snippet is asked for blindly. The replay
-    leaves no trace in the life, and no gradient comes from before these 2T ticks.
+    Lives go on through the text from one update to the next, wrapping around. A call
+    runs each life for another T ticks, then asks for the T symbols from a place t_p:
+    activations are at rest, synapses as they are. The loss is the mean surprisal of
+    that replay, in nats, plus `present` times that of the T ticks before it. The first
+    symbol of the snippet is asked for blindly. The replay leaves no trace in the life,
+    and no gradient comes from before these 2T ticks.
 
     t_p is uniform over t - T - P to t - T, t being the newest symbol's place: section
     7, "up to T + P steps" back. Section 5 prints the interval (t - P, t - T), which is
     empty for its P = T = 10; that is `counted` "from now". Nothing from before a birth
     is asked: such a t_p becomes the place of the birth. A life that diverges makes the
     loss NaN, is born again elsewhere, and is counted.
+
+    Args:
+        task: the text; its `readings` do not matter.
+        delay: how much past is to be remembered, P symbols.
+        window: symbols of a snippet, T, and ticks between two replays.
+        lives: number of lives.
+        present: weight of the loss on the text as it comes.
+        counted: where P begins: "beyond the window" or "from now".
+        memory: "reset" puts activations to rest before a replay; "kept" does not, for
+            learners with nothing else.
+
+    Raises:
+        Refusal: if the delay is too short for `counted`, or the text for T + P.
+
+    Source: paper 001, sections 5 and 7.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> task = pl.Text.whole(pl.load_text("python-docs"), "training")
+        >>> objective = pl.RememberPast(task, delay=10, window=5, lives=2)
+        >>> rnn = pl.Recurrent.rnn(jax.random.key(0), inputs=27, units=4, outputs=27)
+        >>> lives = objective.init(rnn, jax.random.key(1))
+        >>> lives.place.tick.tolist(), objective.ticks
+        ([0, 0], 20)
     """
 
     task: Text
@@ -97,7 +122,16 @@ class RememberPast(AbstractObjective):
     def step(
         self, learner: AbstractLearner, lives: Life, key: PRNGKeyArray
     ) -> tuple[Nats, Life]:
-        """Surprisals of every life's next window and replay, and the lives after."""
+        """Surprisals of each life's next window and replay.
+
+        Args:
+            learner: the learner.
+            lives: lives from `init` or from the step before.
+            key: a PRNG key, for the places of snippets and for births.
+
+        Returns:
+            The surprisals in nats, each of shape `(lives, T)`, and the lives after.
+        """
         keys = jax.random.split(key, self.lives)
         return jax.vmap(lambda life, own: self._step(learner, life, own))(lives, keys)
 
@@ -127,7 +161,15 @@ class RememberPast(AbstractObjective):
         return nats, jax.tree.map(partial(jnp.where, alive), after, newborn)
 
     def past(self, place: Place, key: PRNGKeyArray) -> Place:
-        """Where a snippet begins that is asked back from a life at `place`."""
+        """A random place at which a snippet of the past begins.
+
+        Args:
+            place: where the life is.
+            key: a PRNG key.
+
+        Returns:
+            The place of the snippet, its tick 0.
+        """
         t, T, P = place.tick - 1, self.window, self.delay  # the newest symbol's place
         first, last = t - T - P, t - T
         if self.counted == "from now":
@@ -145,11 +187,26 @@ class RememberPast(AbstractObjective):
 
 
 class FreshLives(AbstractObjective):
-    """Lives from birth on, under the same protocol with theta fixed.
+    """An objective for evaluation: `RememberPast` of newborns, theta fixed.
 
-    What evaluation means here: newborns in a text that the search does not see live
-    `windows` windows; the mean loss over the second half of them is judged, when there
-    is a past to remember.
+    Newborns in a text run for `windows` windows. The loss is the mean over replays in
+    the second half of them, when there is a past to remember.
+
+    Args:
+        remember: the objective; its `present` does not count.
+        windows: number of windows, at least 2.
+
+    Raises:
+        Refusal: if `windows` is out of range.
+
+    Source: paper 001, section 5; the evaluation on newborns is ours.
+
+    Example:
+        >>> import plastica as pl
+        >>> task = pl.Text.whole(pl.load_text("python-docs"), "validation")
+        >>> remember = pl.RememberPast(task, delay=10, window=5, lives=2)
+        >>> pl.FreshLives(remember, windows=4).ticks
+        80
     """
 
     remember: RememberPast
@@ -167,7 +224,15 @@ class FreshLives(AbstractObjective):
         return jnp.mean(nats.past[self.windows // 2 :]), carry
 
     def lived(self, learner: AbstractLearner, key: PRNGKeyArray) -> Nats:
-        """All surprisals, `(windows, lives, T)`."""
+        """The surprisals of all windows and replays of newborns.
+
+        Args:
+            learner: the learner.
+            key: a PRNG key.
+
+        Returns:
+            The surprisals in nats, each of shape `(windows, lives, T)`.
+        """
         key_birth, key_lives = jax.random.split(key)
 
         def window(lives, key):

@@ -36,19 +36,37 @@ class Arena(NamedTuple):
 
 
 class Robot(AbstractTask):
-    """Drives from the origin, heading along x, to a goal that it cannot see.
+    """A wheeled robot that looks for a goal by the strength of the goal's signal.
 
-    The learner sees its last action and the signal, max(0, A_0 - k ln(d / 0.02) +
-    noise), and answers with two wheel speeds, cut to [-1, 1]. The goal is drawn from
-    U(-0.5, 0.5)^2, A_0 from U(0.5, 2), k from U(0.1, 0.5). Minus the reward, the
-    distance d after the tick, summed over the roll-out that counts is the life's loss;
-    a roll-out ends on arrival, d < 0.02, or after `longest` ticks, and the next one
-    begins at once. After the last one nothing changes or weighs any more.
+    It begins at the origin, heading along x. The learner sees its last action and the
+    signal, max(0, A_0 - k ln(d / 0.02) + noise), where d is the distance to the goal.
+    It answers with two wheel speeds, clipped to [-1, 1]. The goal is sampled from
+    U(-0.5, 0.5)^2, A_0 from U(0.5, 2) and k from U(0.1, 0.5). The reward of a tick is
+    -d after it. The life's loss is d summed over the rollout that counts. A rollout
+    ends on arrival, d < 0.02, or after `longest` ticks, and the next one begins at
+    once. After the last one nothing changes or counts any more.
 
     Departs from the paper, by default, as the authors' program does, whose numbers the
-    paper prints: a roll-out in which the learner is taught is followed by an exam of
-    another one, which alone counts, from a robot put back with the learner as it is
-    (`rollouts=2`; in the paper the one taught roll-out counts, 1); 101 ticks, not 100.
+    paper prints: a taught rollout is followed by an exam of another one, which alone
+    counts, from a robot put back with the learner as it is; 101 ticks, not 100.
+
+    Args:
+        sigma: standard deviation of the signal's noise.
+        rollouts: 2, a taught rollout and an exam; or 1, one taught rollout that counts,
+            as in the paper.
+        longest: most ticks of a rollout.
+
+    Raises:
+        Refusal: if a number is out of range.
+
+    Source: paper 002, section 4.1.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> task = pl.Robot(rollouts=1, longest=100)
+        >>> task.observe(task.init(jax.random.key(0))).shape, task.ticks
+        ((3,), 100)
     """
 
     sigma: NotNegative = eqx.field(static=True, default=0.05)  # of the signal's noise
@@ -103,7 +121,16 @@ class Robot(AbstractTask):
         return world, feedback, loss
 
     def drive(self, world: Arena, action: Float[Array, "2"]) -> Arena:
-        """One tick on wheels of constant speed: an exact arc, or a straight line."""
+        """One tick on wheels of constant speed: an exact arc, or a straight line.
+
+        Args:
+            world: a world of this task.
+            action: speeds of the left and the right wheel, shape `(2,)`, clipped to
+                [-1, 1].
+
+        Returns:
+            The world after the tick.
+        """
         left, right = action = jnp.clip(action, -1.0, 1.0)
         x, y, heading = world.place
         difference = right - left
@@ -119,7 +146,14 @@ class Robot(AbstractTask):
         )
 
     def ended(self, world: Arena) -> Bool[Array, ""]:
-        """Whether a roll-out is over: arrived, or too long."""
+        """Whether a rollout is over: arrived, or too long.
+
+        Args:
+            world: a world of this task.
+
+        Returns:
+            A scalar Boolean.
+        """
         return (world.distance < ARRIVED) | (world.step >= self.longest)
 
 

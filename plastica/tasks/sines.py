@@ -26,16 +26,37 @@ class Waves(NamedTuple):
 
 
 class Sines(AbstractTask):
-    """Amplitudes U(1, 3), periods U(10, 100), phases U(0, 2 pi), a sine a dimension.
+    """Prediction of random sines: some ticks are shown, the rest is predicted unseen.
 
-    For the first K = `shots` ticks the learner hears y_t and is taught y_{t+1}; then
-    comes the exam, in which it hears its own last answer instead. Minus the paper's
-    fitness, the mean square error over the exam, is the life's loss.
+    Each dimension has a sine A sin(2 pi t / n + phase) with A from U(1, 3), n from
+    U(10, 100) ticks and phase from U(0, 2 pi). For the first K = `shots` ticks the
+    learner sees y_t and learns y_{t+1}. Then comes the exam, in which it sees its own
+    last answer instead. The life's loss is the mean squared error over the exam, minus
+    the paper's fitness.
 
     Departs from the paper, by default, as the authors' program does, whose numbers the
-    paper prints: N = `horizon` is the length of the exam (`counts="exam"`; in the
-    paper, "all" ticks), and the first tick of the exam hears zeros (`first="zero"`; in
-    the paper the "last action", the guess at y_K, which neither scores).
+    paper prints: N = `horizon` is the length of the exam, and the first tick of the
+    exam shows zeros.
+
+    Args:
+        dimensions: number of sines, l in the paper.
+        shots: taught ticks, K.
+        horizon: N, the length of the exam, or of all ticks; see `counts`.
+        counts: what N counts: "exam", or "all" ticks as in the paper.
+        first: the first observation of the exam: "zero", or the "last action", the
+            guess at y_K, as in the paper. That guess is not judged.
+
+    Raises:
+        Refusal: if there is no dimension, no taught tick or no exam, or a word is
+            another.
+
+    Source: paper 002, section 4.1.
+
+    Example:
+        >>> import plastica as pl
+        >>> task = pl.Sines(dimensions=3, shots=10, horizon=20)
+        >>> task.ticks, task.outputs, pl.Sines(horizon=20, counts="all").ticks
+        (30, 3, 20)
     """
 
     dimensions: int = eqx.field(static=True, default=1)
@@ -102,5 +123,13 @@ class Sines(AbstractTask):
         return world._replace(heard=heard, tick=world.tick + 1), feedback, loss
 
     def waves(self, world: Waves, tick: Int[Array, ""]) -> Float[Array, "dimensions"]:
-        """y_t = A sin(2 pi t / n + phase)."""
+        """The sines at a tick, A sin(2 pi t / n + phase).
+
+        Args:
+            world: a world of this task.
+            tick: the tick t.
+
+        Returns:
+            Their values, shape `(dimensions,)`.
+        """
         return world.amplitude * jnp.sin(2 * jnp.pi * tick / world.period + world.phase)

@@ -23,12 +23,30 @@ class Place(NamedTuple):
 
 
 class Text(AbstractTask):
-    """A passage drawn at random from a text and read once or more.
+    """A random passage of a text, one symbol a tick, read once or more.
 
     At tick t the learner sees symbol t - 1 one-hot (zeros at the very first), is asked
-    for the log-probabilities of symbol t, and is then told it. Only the last reading
-    counts: its mean surprisal, in nats per symbol, is the life's loss, Eq. (2) over
-    the length. Answers are taken as logits, so log-probabilities stand as they are.
+    for the log-probabilities of symbol t, and then learns symbol t. Only the last
+    reading counts: its mean surprisal, in nats per symbol, is the life's loss. Answers
+    are taken as logits, so log-probabilities stand as they are.
+
+    Args:
+        text: the symbols as integers, shape `(characters,)`.
+        symbols: size of the alphabet.
+        length: symbols of a passage, T.
+        readings: how often a passage is read.
+
+    Raises:
+        Refusal: if the text is shorter than a passage, or a count is not from 1 on.
+
+    Source: paper 000, section 3, Eq. (2), here divided by the length.
+
+    Example:
+        >>> import plastica as pl
+        >>> corpus = pl.load_text("python-docs")
+        >>> task = pl.Text.memorise(corpus, "training", length=30)
+        >>> task.ticks, task.outputs, sorted(task.gives)
+        (60, 27, ['target'])
     """
 
     text: Integer[Array, "characters"]
@@ -49,23 +67,75 @@ class Text(AbstractTask):
 
     @classmethod
     def memorise(cls, corpus: Corpus, part: str, length: int) -> Self:
-        """Passages of a part of a corpus read twice; the second reading counts."""
+        """Passages of a part of a corpus, read twice; the second reading counts.
+
+        Args:
+            corpus: a corpus, from `load_text`.
+            part: "training", "validation" or "test".
+            length: symbols of a passage.
+
+        Returns:
+            The task.
+
+        Raises:
+            Refusal: if there is no such part, or it is shorter than a passage.
+
+        Source: paper 000, section 3.
+        """
         return cls.of(corpus, part, length, readings=2)
 
     @classmethod
     def predict(cls, corpus: Corpus, part: str, length: int) -> Self:
-        """Passages of a part of a corpus read once."""
+        """Passages of a part of a corpus, read once; all ticks count.
+
+        Args:
+            corpus: a corpus, from `load_text`.
+            part: "training", "validation" or "test".
+            length: symbols of a passage.
+
+        Returns:
+            The task.
+
+        Raises:
+            Refusal: if there is no such part, or it is shorter than a passage.
+
+        Source: paper 000, section 3.
+        """
         return cls.of(corpus, part, length, readings=1)
 
     @classmethod
     def whole(cls, corpus: Corpus, part: str) -> Self:
-        """All of a part of a corpus, from its beginning."""
+        """All of a part of a corpus as one passage, read once from its beginning.
+
+        Args:
+            corpus: a corpus, from `load_text`.
+            part: "training", "validation" or "test".
+
+        Returns:
+            The task.
+
+        Raises:
+            Refusal: if there is no such part, or a part is empty.
+        """
         corpus.require(1)
         return cls.of(corpus, part, len(corpus.part(part)), readings=1)
 
     @classmethod
     def of(cls, corpus: Corpus, part: str, length: int, readings: int) -> Self:
-        """Passages of the "training", "validation" or "test" part of a corpus."""
+        """Passages of a part of a corpus.
+
+        Args:
+            corpus: a corpus, from `load_text`.
+            part: "training", "validation" or "test".
+            length: symbols of a passage.
+            readings: how often a passage is read; the last reading counts.
+
+        Returns:
+            The task.
+
+        Raises:
+            Refusal: if there is no such part, or it is shorter than a passage.
+        """
         text = jnp.asarray(corpus.part(part))
         symbols = corpus.alphabet.size
         return cls(  # type: ignore[call-arg]
@@ -112,7 +182,14 @@ class Text(AbstractTask):
         return world._replace(tick=world.tick + 1), feedback, loss
 
     def passage(self, world: Place) -> Integer[Array, "length"]:
-        """The symbols of the passage that starts in this world."""
+        """The symbols of the passage that begins in this world.
+
+        Args:
+            world: a world of this task.
+
+        Returns:
+            Integers, shape `(length,)`.
+        """
         return jax.lax.dynamic_slice_in_dim(self.text, world.start, self.length)
 
     def _symbol(self, world: Place, tick: Integer[Array, ""]) -> Integer[Array, ""]:

@@ -40,10 +40,33 @@ class Plane(NamedTuple):
 
 
 class Toy(AbstractCourse):
-    """A course on points of the plane, drawn anew at each tick.
+    """Classification of random points of the plane, sampled anew at each tick.
 
-    The answers are outside and inside; of "two moons" which moon, of "blobs" which of
-    five normal clouds, whose centres every life draws.
+    The classes are outside and inside of a shape in the square from -1 to 1; of "two
+    moons" which moon, and of "blobs" which of five normal clouds, whose centres are
+    random in each life. Answers are logits; the loss is the cross-entropy in nats.
+
+    Args:
+        name: for training "xor", "and", "or", "two moons" or "centre circle"; held-out
+            "small circle", "pie slice", "cross", "triangle" or "blobs".
+        batch: samples shown at a tick; None: one, without an axis of samples.
+        lessons: taught ticks, at the beginning of a life.
+        exams: ticks after them, which are not taught. The loss is the mean over exams,
+            or over all ticks if there are none.
+        label: what a target is: "one-hot" (0 and 1) or "signs" (-1 and 1).
+        honest: from this lesson on each sample gets the answer of another; None: never.
+
+    Raises:
+        Refusal: if there is no such toy, or a count is too small.
+
+    Source: paper 004, section 4.1, figures 3 and 4; the shapes' sizes are ours.
+
+    Example:
+        >>> import jax
+        >>> import plastica as pl
+        >>> task = pl.Toy(name="xor", batch=6, lessons=10)
+        >>> task.observe(task.init(jax.random.key(0))).shape, task.ticks, task.outputs
+        ((6, 2), 11, 2)
     """
 
     name: str = eqx.field(static=True)
@@ -55,7 +78,18 @@ class Toy(AbstractCourse):
 
     @classmethod
     def each(cls, names: tuple[str, ...], **course) -> tuple[Self, ...]:
-        """A course on each of these."""
+        """A task for each of several toys.
+
+        Args:
+            names: names of toys.
+            **course: the other fields of the class, the same for all.
+
+        Returns:
+            The tasks, in the order of the names.
+
+        Raises:
+            Refusal: as the class.
+        """
         return tuple(cls(name=name, **course) for name in names)  # type: ignore[call-arg]
 
     @property

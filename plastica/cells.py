@@ -291,7 +291,7 @@ class Synapse(eqx.Module):
 def affine(W: Float[Array, "outputs inputs"], parts: Parts, b: Part) -> Part:
     """W times the parts side by side, plus b, for all synapses or neurons at once.
 
-    Each part is multiplied as it is and then broadcast: what many synapses are told of
+    Each part is multiplied as it is and then broadcast: what many synapses hear of
     one neuron is multiplied once a neuron.
     """
     ends = list(accumulate(part.shape[-1] for part in parts))
@@ -311,6 +311,6 @@ def matrix(
 def matrices(
     key: PRNGKeyArray, scale: float | None, *shapes: tuple[int, int]
 ) -> list[Float[Array, "_ _"]]:
-    """Such matrices of several shapes, each drawn by a key of its own."""
+    """Such matrices of several shapes, each sampled with a key of its own."""
     keys = jax.random.split(key, len(shapes))
     return [matrix(k, shape, scale) for k, shape in zip(keys, shapes, strict=True)]

@@ -162,7 +162,7 @@ def led(action: Callable[[], Any]) -> None:
             action()
         except Refusal as error:
             refused = str(error)
-    if said := told(refused):
+    if said := leader_says(refused):
         raise Refusal(said)
 
 
@@ -189,7 +189,7 @@ def unanimous(mine: bool) -> bool:
     return not agreed(not mine, False)[0]
 
 
-def told(message: str) -> str:
+def leader_says(message: str) -> str:
     """The leader's message, everywhere."""
     if count() == 1:
         return message
@@ -249,7 +249,7 @@ class _Beats(threading.Thread):
         self.started = f"{time.time_ns()}"
         self.ended = threading.Event()
         self._say(self.started)
-        told("")  # nobody listens before all have begun
+        leader_says("")  # nobody listens before all have begun
 
     def run(self) -> None:
         """Beats until the end."""

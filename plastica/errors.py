@@ -74,11 +74,11 @@ def check_word(name: str, word: object, known: Iterable[str]) -> None:
         raise unknown(f"{name} cannot be", word, words)
 
 
-def check_words(told: Any) -> None:
+def check_words(part: Any) -> None:
     """Refuse a dataclass one of whose fields is no word that its type allows."""
-    for field in fields(told):
+    for field in fields(part):
         kinds = {field.type, *get_args(field.type)}  # a type, or those of a union
         words = {w for k in kinds if get_origin(k) is Literal for w in get_args(k)}
-        word = getattr(told, field.name)
+        word = getattr(part, field.name)
         if words and not (word is None and type(None) in kinds):
             check_word(f"`{field.name}`", word, sorted(words))

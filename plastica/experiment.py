@@ -18,6 +18,7 @@ from plastica.search.search import AbstractSearch
 from plastica.shown import AbstractExhibit, General, Shown
 
 RETIRED = frozenset({"engine"})  # knobs that older runs and records still name
+RENAMED = {"told": "hears", "source": "images"}  # of those, what they are called now
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class Experiment:
         every: generations between two evaluations.
         exhibit: shows what the learner does, on data that neither has seen; None: the
             general one.
-        sources: names and SHA-256 checksums of the data, which a run records.
+        data: names and SHA-256 checksums of the data, which a run records.
         seed: seed of all that is random.
         stages: a curriculum: pairs of a generation, counted from 0, and the objective
             from there on.
@@ -60,7 +61,7 @@ class Experiment:
     evaluation: AbstractObjective
     every: Count = 50
     exhibit: AbstractExhibit | None = None
-    sources: tuple[tuple[str, str], ...] = ()
+    data: tuple[tuple[str, str], ...] = ()
     seed: Seed = 0
     stages: tuple[tuple[int, AbstractObjective], ...] = ()
     source: dict[str, Any] | None = None
@@ -152,7 +153,7 @@ def chooses(choose: Callable[[Mapping[str, Any]], dict[str, Any]]):
     return chosen
 
 
-def choices(function: Callable[..., Any]) -> tuple[str, ...]:
+def chosen_parts(function: Callable[..., Any]) -> tuple[str, ...]:
     """The parameters for which parts are chosen by name."""
     choose = getattr(function, "choose", None)
     return tuple(choose({})) if choose else ()
@@ -222,20 +223,20 @@ def stamped(
     made = own(**arguments)
     if not isinstance(made, Experiment):
         return made
-    told = {"experiment": name, "arguments": flat(arguments), "sha256": sha256}
+    record = {"experiment": name, "arguments": flat(arguments), "sha256": sha256}
     sums = {n: getattr(a, "sha256", None) for n, a in arguments.items()}
     files = {name: found for name, found in sums.items() if found is not None}
     if "" in files.values():  # a class that stands in no file
         return made
-    told |= {"files": files} if files else {}
+    record |= {"files": files} if files else {}
     try:
-        json.dumps(told)
+        json.dumps(record)
     except TypeError as error:
         raise Refusal(
             f"the arguments of {name} cannot be recorded: {error}; take numbers, "
             "words and tuples of them, and make the rest inside"
         ) from error
-    return replace(made, source=told)
+    return replace(made, source=record)
 
 
 def refuse_unknown(
@@ -273,13 +274,13 @@ def part(parameter: inspect.Parameter, given: Mapping[str, Any]) -> Any:
 
 def flat(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments, instead of parts their fields."""
-    told: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in arguments.items():
         if is_dataclass(value):
-            told |= {f.name: getattr(value, f.name) for f in fields(value)}
+            values |= {f.name: getattr(value, f.name) for f in fields(value)}
         else:
-            told[name] = value
-    return told
+            values[name] = value
+    return values
 
 
 def _tupled(value: Any) -> Any:

@@ -134,7 +134,7 @@ def check(learner: AbstractLearner, task: AbstractTask) -> None:
     world = eqx.filter_eval_shape(task.init, key)
     x = eqx.filter_eval_shape(task.observe, world)
     if reason := misfit(learner, task, x.ndim > 1):
-        told = {
+        why = {
             "feedback": f"it learns from {_listed(learner.needs)}, and {where} gives "
             f"{_listed(task.gives) or 'nothing'}; choose a learner that needs no "
             f"{_listed(learner.needs - task.gives)}",
@@ -143,7 +143,7 @@ def check(learner: AbstractLearner, task: AbstractTask) -> None:
             "batches": f"it sees one sample at a time, and {where} shows arrays of "
             f"shape {x.shape}; show one (batch None), or choose a learner of batches",
         }
-        raise Refusal(f"{who} cannot live in {where}: {told[reason]}")
+        raise Refusal(f"{who} cannot live in {where}: {why[reason]}")
     try:
         y = eqx.filter_eval_shape(
             lambda k, x: learner.predict(learner.init(k, x), x)[1], key, x

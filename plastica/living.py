@@ -50,7 +50,7 @@ class Living:
         self.learner = learner
         self._seen = None if x is None else _finite("an observation", x).shape
         like, key = jnp.zeros(self._seen or 0), key_of(key)
-        self.state: State = self._lived(lambda who: who.init(key, like))
+        self.state: State = self._after(lambda who: who.init(key, like))
         self._shape: tuple[int, ...] | None = None
 
     def predict(
@@ -69,7 +69,7 @@ class Living:
                 finite.
         """
         given = _finite("an observation", x, self._seen)
-        self.state, y = self._lived(_predicted, self.state, given)
+        self.state, y = self._after(_predicted, self.state, given)
         self._seen, self._shape = given.shape, y.shape
         return np.asarray(y)
 
@@ -95,16 +95,16 @@ class Living:
             raise Refusal(
                 f"{type(self.learner).__name__} learns from targets; give one"
             )
-        told = jnp.zeros(self._shape or ()) if target is None else target
-        told = _finite("a target", told, self._shape)
+        given = jnp.zeros(self._shape or ()) if target is None else target
+        given = _finite("a target", given, self._shape)
         scalar = _finite("a reward", reward)
-        feedback = Feedback(told, scalar, jnp.bool_(True), jnp.asarray(ended))
-        self.state = self._lived(_learned, self.state, feedback)
+        feedback = Feedback(given, scalar, jnp.bool_(True), jnp.asarray(ended))
+        self.state = self._after(_learned, self.state, feedback)
 
-    def _lived(self, step: Callable, *told: Any) -> Any:
+    def _after(self, step: Callable, *arguments: Any) -> Any:
         """What a step of the learner gives; if it cannot be taken, nothing changes."""
         try:
-            return step(self.learner, *told)
+            return step(self.learner, *arguments)
         except (TypeError, ValueError, ArithmeticError) as error:
             who, why = type(self.learner).__name__, str(error).splitlines()[0]
             raise Refusal(
@@ -163,5 +163,5 @@ def _finite(what: str, given: Any, shape: tuple[int, ...] | None = None) -> Arra
     return array
 
 
-_predicted = eqx.filter_jit(lambda learner, *told: learner.predict(*told))
-_learned = eqx.filter_jit(lambda learner, *told: learner.learn(*told))
+_predicted = eqx.filter_jit(lambda learner, *arguments: learner.predict(*arguments))
+_learned = eqx.filter_jit(lambda learner, *arguments: learner.learn(*arguments))

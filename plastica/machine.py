@@ -79,25 +79,25 @@ def use_cores(number: int) -> None:
 
 def room() -> int:
     """Bytes of memory that are free, on a GPU of the first one's."""
-    told = jax.local_devices()[0].memory_stats() or {}
-    if "bytes_limit" in told:
-        return told["bytes_limit"] - told.get("bytes_in_use", 0)
+    stats = jax.local_devices()[0].memory_stats() or {}
+    if "bytes_limit" in stats:
+        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
     free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if available := _told("MemAvailable", "meminfo"):
+    if available := _linux_says("MemAvailable", "meminfo"):
         free = int(available.removesuffix("kB")) * 1024
     return min([free, *_left_by_groups()])
 
 
 def _left_by_groups() -> Iterator[int]:
     """Bytes that control groups, of either version, leave to this process."""
-    own = _told("0", "self/cgroup").lstrip(":/")
+    own = _linux_says("0", "self/cgroup").lstrip(":/")
     groups = (*Path(own).parents, Path(own))
     files = [(GROUPS / each / "memory.max", "memory.current") for each in groups]
     files += [(GROUPS / "memory/memory.limit_in_bytes", "memory.usage_in_bytes")]
     for limit, used in files:
         with contextlib.suppress(OSError, ValueError, KeyError):  # "max" is no number
-            told = limit.with_name("memory.stat").read_text().split()
-            held = dict(zip(told[::2], map(int, told[1::2]), strict=True))
+            words = limit.with_name("memory.stat").read_text().split()
+            held = dict(zip(words[::2], map(int, words[1::2]), strict=True))
             cached = held["inactive_file"] + held["active_file"]  # is given up
             in_use = int(limit.with_name(used).read_text()) - cached
             yield max(int(limit.read_text()) - in_use, 0)
@@ -131,7 +131,9 @@ def description() -> dict[str, Any]:
         "versions": versions(),
         "devices": [str(device.device_kind) for device in jax.devices()],
         "platform": jax.default_backend(),
-        "processor": _told("model name") or platform.processor() or platform.machine(),
+        "processor": _linux_says("model name")
+        or platform.processor()
+        or platform.machine(),
         "cores": cores(),
         "x64": bool(jax.config.jax_enable_x64),  # type: ignore[attr-defined]
         "commit": commit(),
@@ -160,15 +162,19 @@ def _use_wide_vectors() -> None:
     """
     flags = os.environ.get("XLA_FLAGS", "")
     major_minor = tuple(int(part) for part in version("jaxlib").split(".")[:2])
-    if WIDTH not in flags and major_minor <= KNOWN_TO and "avx512f" in _told("flags"):
+    if (
+        WIDTH not in flags
+        and major_minor <= KNOWN_TO
+        and "avx512f" in _linux_says("flags")
+    ):
         os.environ["XLA_FLAGS"] = f"{flags} {WIDTH}=512".strip()
 
 
-def _told(of: str, where: str = "cpuinfo") -> str:
+def _linux_says(of: str, where: str = "cpuinfo") -> str:
     """What Linux says there first, as of the first core; nothing elsewhere."""
     try:
         text = Path("/proc", where).read_text()
     except OSError:
         return ""
     lines = (line.partition(":") for line in text.splitlines())
-    return next((told.strip() for name, _, told in lines if name.strip() == of), "")
+    return next((value.strip() for name, _, value in lines if name.strip() == of), "")

@@ -123,10 +123,10 @@ class Network:
             sizes[pre])`.
         """
         shapes = [(self.sizes[post], self.sizes[pre]) for post, pre in self.edges]
-        return drawn(key, shapes, [pre for _, pre in shapes])
+        return normal(key, shapes, [pre for _, pre in shapes])
 
 
-def drawn(
+def normal(
     key: PRNGKeyArray, shapes: Sequence[tuple[int, ...]], sources: Sequence[int]
 ) -> tuple[Array, ...]:
     """Arrays of these shapes N(0, 1 / sources), each by a key of its own."""

@@ -105,7 +105,7 @@ class Entry(eqx.Module):
         )
 
 
-Lived = Callable[[Entry, Key[Array, "lives"]], Float[Array, "*members lives"]]
+Losses = Callable[[Entry, Key[Array, "lives"]], Float[Array, "*members lives"]]
 
 
 class Lifetime(AbstractObjective):
@@ -184,27 +184,29 @@ class Lifetime(AbstractObjective):
         ]
 
     def mean(
-        self, keys: list[Key[Array, "lives"]], lived: Lived
+        self, keys: list[Key[Array, "lives"]], losses: Losses
     ) -> Float[Array, "*members"]:
         """The weighted mean of losses, for any function that computes losses.
 
-        XLA, one device's share of the lives, and the native kernel differ in `lived`
+        XLA, one device's share of the lives, and the native kernel differ in `losses`
         alone.
 
         Args:
             keys: the keys of each entry's lives: all of them, or one device's share.
-            lived: a function `lived(entry, keys)` that returns losses, `(*members,
+            losses: a function `losses(entry, keys)` that returns losses, `(*members,
                 lives)`.
 
         Returns:
             The loss of one learner, shape `()`, or of each member, shape `(members,)`.
         """
         pairs = zip(self.entries, keys, strict=True)
-        means = [entry.weight * jnp.mean(lived(entry, own), -1) for entry, own in pairs]
+        means = [
+            entry.weight * jnp.mean(losses(entry, own), -1) for entry, own in pairs
+        ]
         weights = sum(entry.weight for entry in self.entries)
         return jnp.sum(jnp.stack(means), axis=0) / weights
 
-    def living(self, learner: AbstractLearner) -> Lived:
+    def living(self, learner: AbstractLearner) -> Losses:
         """The function that computes an entry's losses in XLA.
 
         Lives run side by side, or one after another where their states do not fit a CPU
@@ -217,7 +219,7 @@ class Lifetime(AbstractObjective):
             A function of an entry and keys, which returns losses of shape `(lives,)`.
         """
 
-        def lived(entry: Entry, keys: Key[Array, "lives"]) -> Float[Array, "lives"]:
+        def losses(entry: Entry, keys: Key[Array, "lives"]) -> Float[Array, "lives"]:
             who, judged = entry.moved(learner), 0 if self.judge == "value" else 1
             state = eqx.filter_eval_shape(birth, who, entry.task, keys[0])[0]
 
@@ -227,7 +229,7 @@ class Lifetime(AbstractObjective):
             in_turn = self.in_turn(state, len(keys))
             return jax.lax.map(loss_of, keys) if in_turn else jax.vmap(loss_of)(keys)
 
-        return lived
+        return losses
 
     def in_turn(self, state: Any, lives: int | None = None) -> bool:
         """Whether lives with such a state come one after another: see `CACHED`."""

@@ -61,11 +61,11 @@ Several = Annotated[int, Whole(2)]
 Seed = Annotated[int, Whole(0, 2**32 - 1)]  # larger ones give the keys of smaller ones
 
 
-def check_fields(told: Any) -> None:
+def check_fields(part: Any) -> None:
     """Refuse a dataclass with a word or a number that its field cannot be."""
-    check_words(told)
-    for field in fields(told):
-        check_number(field.name, getattr(told, field.name), field.type)
+    check_words(part)
+    for field in fields(part):
+        check_number(field.name, getattr(part, field.name), field.type)
 
 
 def check_number(name: str, value: Any, kind: Any) -> None:
@@ -78,8 +78,8 @@ def check_number(name: str, value: Any, kind: Any) -> None:
 
 def range_of(kind: Any) -> Range | None:
     """The range in a type, or in a part of it, as in `Count | None`."""
-    told = getattr(kind, "__metadata__", ())
-    own = [bounds for bounds in told if isinstance(bounds, Range)]
+    metadata = getattr(kind, "__metadata__", ())
+    own = [bounds for bounds in metadata if isinstance(bounds, Range)]
     return next(iter([*own, *filter(None, map(range_of, get_args(kind)))]), None)
 
 

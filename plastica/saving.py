@@ -6,6 +6,7 @@ imported; a learner of the user's own is loaded into one `like` it.
 
 import dataclasses
 import inspect
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import MISSING
@@ -25,6 +26,11 @@ from plastica.network import Network
 
 FORMAT, VERSION = "plastica rule", 1
 ZOO = Path(__file__).with_name("zoo")
+FORMER = {  # fields by class, as rules were saved before
+    "Recurrent": {"told": "hears"},
+    "Variant": {"told": "hears"},
+    "VSML": {"told_target": "hears_target"},
+}
 UNFIT = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
@@ -51,12 +57,14 @@ def save(learner: AbstractLearner, path: str | Path, made: dict | None = None) -
         >>> str(pl.save(rule, "mine"))
         'mine.safetensors'
     """
-    told = {"versions": machine.versions()} | (made or {}) | {"date": machine.now()}
+    provenance = (
+        {"versions": machine.versions()} | (made or {}) | {"date": machine.now()}
+    )
     about = {
         "format": FORMAT,
         "version": VERSION,
         "learner": _described(learner, ""),
-        "made": told,
+        "made": provenance,
     }
     return store.write_bundle(_stem(path), arrays_of(learner), about)
 
@@ -113,7 +121,7 @@ def read_rule(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
             f"{path} was written by a newer version (format {about.get('version')}, "
             f"this one reads {VERSION}); upgrade plastica"
         )
-    return arrays, about
+    return arrays, about | {"learner": _of_today(about.get("learner"))}
 
 
 def in_zoo(name: str) -> Path:
@@ -132,6 +140,9 @@ def arrays_of(tree: Any) -> dict[str, np.ndarray]:
 
 def filled(tree: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
     """A pytree like `tree` with other arrays of the same names, shapes and types."""
+    own = set(names(tree))
+    former = {name: re.sub(r"\btold$", "heard", name) for name in arrays}
+    arrays = {n if n in own else former[n]: array for n, array in arrays.items()}
     here, there = _spelled(arrays_of(tree)), _spelled(arrays)
     for name in sorted(here.keys() | there.keys()):
         if here[name] != there[name]:
@@ -162,6 +173,20 @@ def _described(value: Any, name: str) -> Any:
         f"the field {name} holds a {type(value).__name__}, which cannot be saved; hold "
         "its name instead, and look it up where it is used"
     )
+
+
+def _of_today(described: Any) -> Any:
+    """A description with the fields' names of today."""
+    if isinstance(described, list):
+        return [_of_today(part) for part in described]
+    if not isinstance(described, dict):
+        return described
+    former = FORMER.get(str(described.get("class")), {})
+    fields = described.get("fields")
+    if not isinstance(fields, dict):
+        return described
+    new = {former.get(name, name): _of_today(part) for name, part in fields.items()}
+    return described | {"fields": new}
 
 
 def _rebuilt(what: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -207,8 +232,11 @@ def _of_its_shapes(module: eqx.Module) -> eqx.Module:
 
 def _refuse_other_kind(described: Any, like: AbstractLearner, path) -> None:
     """A learner of another class, or with other words and numbers beside its arrays."""
-    told = described if isinstance(described, dict) else {"class": described}
-    found, fields = told.get("class"), _with_defaults(told, like).get("fields")
+    description = described if isinstance(described, dict) else {"class": described}
+    found, fields = (
+        description.get("class"),
+        _with_defaults(description, like).get("fields"),
+    )
     if not isinstance(fields, dict) or found != type(like).__name__:
         raise Refusal(
             f"{path} holds a {found}, and a {type(like).__name__} is wanted here; name "
@@ -235,19 +263,19 @@ def _refuse_other_fields(kind: type[eqx.Module], found: Mapping[str, Any]) -> No
             )
 
 
-def _with_defaults(told: Any, like: Any) -> Any:
+def _with_defaults(described: Any, like: Any) -> Any:
     """A description, with the defaults of fields that its class has gained since."""
-    fields = told.get("fields") if isinstance(told, dict) else None
+    fields = described.get("fields") if isinstance(described, dict) else None
     if not isinstance(like, eqx.Module) or not isinstance(fields, dict):
-        return told
-    if told.get("class") != type(like).__name__:
-        return told
+        return described
+    if described.get("class") != type(like).__name__:
+        return described
     _refuse_other_fields(type(like), fields)
     whole = {k: _with_defaults(v, getattr(like, k, None)) for k, v in fields.items()}
     for field in dataclasses.fields(like):
         if field.name not in whole and field.default is not MISSING:
             whole[field.name] = _described(field.default, field.name)
-    return told | {"fields": whole}
+    return described | {"fields": whole}
 
 
 def _only_words(described: Any) -> bool:

@@ -36,8 +36,8 @@ def write_bundle(path: Path, arrays: Mapping[str, np.ndarray], about: dict) -> P
         if array.dtype.kind not in KINDS or array.itemsize > 8:
             raise Refusal(f"{name} is {array.dtype}, which is not saved; cast it")
         rows[name] = np.asarray(array, order="C")
-    told = about | {"arrays": layout(rows), "sha256": _sha256(rows)}
-    write_aside(file, save(rows, {SAID: json.dumps(_sealed(told))}))
+    header = about | {"arrays": layout(rows), "sha256": _sha256(rows)}
+    write_aside(file, save(rows, {SAID: json.dumps(_sealed(header))}))
     return file
 
 
@@ -151,11 +151,11 @@ def _sealed(content: dict) -> dict:
 def _unsealed(text: bytes | str, where: Path) -> dict:
     try:
         content = json.loads(text)
-        told = isinstance(content, dict)
-        whole = told and content.pop("checksum", None) == checksum(content)
+        is_object = isinstance(content, dict)
+        whole = is_object and content.pop("checksum", None) == checksum(content)
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{where} is not readable as JSON: {error}") from error
-    if not told:
+    if not is_object:
         raise Damaged(f"{where} holds no JSON object")
     if not whole:
         raise Damaged(f"{where} is altered: its checksum is not the recorded one")
@@ -185,10 +185,10 @@ def _unpacked(content: bytes, file: Path) -> tuple[dict[str, np.ndarray], dict]:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     except (SafetensorError, KeyError, ValueError, OverflowError) as error:
         raise Damaged(f"{file} is truncated or altered: {error}") from error
-    told = header.get("__metadata__") or {}
-    if told.keys() != {SAID}:
+    metadata = header.get("__metadata__") or {}
+    if metadata.keys() != {SAID}:
         raise Damaged(f"{file} is another program's: it does not say what it holds")
-    about = _unsealed(told[SAID], file)
+    about = _unsealed(metadata[SAID], file)
     if about.pop("sha256", None) != _sha256(arrays):
         raise Damaged(f"{file} is altered: its arrays are not those that were written")
     return arrays, about

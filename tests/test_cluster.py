@@ -91,7 +91,7 @@ def test_half_an_address_is_refused(place):
 def test_one_process_leads_and_waits_for_nobody(tmp_path):
     assert cluster.count() == 1 and cluster.leads()
     assert cluster.agreed(True, False, 7) == (True, False, 7)
-    assert cluster.told("hello") == "hello" and cluster.unanimous(True)
+    assert cluster.leader_says("hello") == "hello" and cluster.unanimous(True)
     with cluster.watched(tmp_path / "beats"):
         pass
     assert not (tmp_path / "beats").exists()

@@ -85,8 +85,8 @@ def small_rule():
     return rule_of(jnp.asarray(np.random.default_rng(0).normal(0, 0.3, theta.shape)))
 
 
-def recurrent(kind, units, told="nothing"):
-    return getattr(Recurrent, kind)(jax.random.key(0), 4, units, 4, told)
+def recurrent(kind, units, hears="nothing"):
+    return getattr(Recurrent, kind)(jax.random.key(0), 4, units, 4, hears)
 
 
 def by_hand(learner, task, state, world, ticks):

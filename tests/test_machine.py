@@ -34,7 +34,7 @@ def test_vectors_are_wide_where_there_are_such(
     monkeypatch, processor, jaxlib, before, after
 ):
     monkeypatch.setenv("XLA_FLAGS", before)
-    monkeypatch.setattr(machine, "_told", lambda of: processor)
+    monkeypatch.setattr(machine, "_linux_says", lambda of: processor)
     monkeypatch.setattr(machine, "version", lambda name: jaxlib)
     machine._use_wide_vectors()
     assert os.environ["XLA_FLAGS"] == after
@@ -93,10 +93,12 @@ def test_memory_that_is_free_counts_control_groups(limit, used, tmp_path, monkey
     (tmp_path / limit).with_name(used).write_text("500000\n")
     stat = "anon 400000\ninactive_file 60000\nactive_file 40000\n"
     (tmp_path / limit).with_name("memory.stat").write_text(stat)
-    words = machine._told
+    words = machine._linux_says
     own = {"self/cgroup": ":/pod/box"}  # as "0::/pod/box" is split
     monkeypatch.setattr(
-        machine, "_told", lambda of, where="cpuinfo": own.get(where) or words(of, where)
+        machine,
+        "_linux_says",
+        lambda of, where="cpuinfo": own.get(where) or words(of, where),
     )
     monkeypatch.setattr(machine, "GROUPS", tmp_path)
     assert machine.room() == 1_000_000 - 400_000

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import plastica as pl
-from plastica.cli.source import choices, shipped
+from plastica.cli.source import chosen_parts, shipped
 from plastica.errors import Refusal
 from plastica.experiment import settled, stamped
 from plastica.experiments.evolved_rules import memorise
@@ -19,7 +19,9 @@ from plastica.experiments.meet import TASKS
 from plastica.ranges import Whole, key_of, range_of, whole
 
 UNBOUND = {"weight_state", "weight_hidden"}  # of a rule, which refuses them itself
-CALLS = [(name, {}) for name, function in shipped().items() if not choices(function)]
+CALLS = [
+    (name, {}) for name, function in shipped().items() if not chosen_parts(function)
+]
 CALLS += [("meet.meet", {"rule": rule}) for rule in LEARNERS]
 CALLS += [("meet.meet", {"task": task}) for task in TASKS]
 

@@ -83,7 +83,7 @@ def test_every_character_of_both_readings_is_coloured_as_measured(reading, rule)
 
 def test_the_norms_of_all_that_lives_are_drawn(reading, rule):
     life = closely(reading, rule)[1].html
-    for name in ("memory.0", "y", "told"):
+    for name in ("memory.0", "y", "heard"):
         assert f"<!-- {name} -->" in life
 
 

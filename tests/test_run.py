@@ -394,10 +394,10 @@ def test_a_curriculum_goes_on_to_the_bit_wherever_it_was_stopped(corpus, tmp_pat
 
 
 def test_a_run_does_not_go_on_with_other_data(corpus, tmp_path):
-    sources = (("tale", "0" * 64), ("other", "1" * 64))
-    experiment = small(corpus, generations=2, sources=sources)
+    data = (("tale", "0" * 64), ("other", "1" * 64))
+    experiment = small(corpus, generations=2, data=data)
     pl.train(experiment, tmp_path / "run")
-    other = dataclasses.replace(experiment, sources=(sources[0], ("other", "2" * 64)))
+    other = dataclasses.replace(experiment, data=(data[0], ("other", "2" * 64)))
     before = rows(tmp_path / "run")
     with pytest.raises(pl.Refusal, match="started on other data: other is not what"):
         pl.resume(tmp_path / "run", other, generations=4)

@@ -25,10 +25,10 @@ class OnlineState(NamedTuple):
 
 
 class OnlineLSTM(AbstractLearner):
-    """At every tick a step of Adam on the surprisal at what was just told.
+    """At every tick a step of Adam on the surprisal of the last target.
 
     The gradient goes back through `window` ticks, from the memory that the network had
-    then. Theta is the log of the step size alone: weights are drawn at birth.
+    then. Theta is the log of the step size alone: weights are sampled at birth.
     """
 
     log_rate: Float[Array, ""]

@@ -13,15 +13,15 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from plastica.cells import LSTM, RNN
 from plastica.learner import AbstractLearner, Feedback
 
-Told = Literal["nothing", "target", "error"]
+Hearing = Literal["nothing", "target", "error"]
 
 
 class RecurrentState(NamedTuple):
-    """The cell's memory, the last answer, and what was told of it."""
+    """The cell's memory, the last answer, and what it hears of it."""
 
     memory: Any  # the cell's own arrays; its hidden state comes first
     y: Float[Array, "out"]
-    told: Float[Array, "out"]
+    heard: Float[Array, "out"]
 
 
 class Recurrent(AbstractLearner):
@@ -34,11 +34,11 @@ class Recurrent(AbstractLearner):
         cell: an LSTM or a plain RNN.
         V: read-out weights, shape `(out, units)`.
         c: read-out biases, shape `(out,)`.
-        told: what comes with the next observation: "nothing", the "target" of the last
+        hears: what comes with the next observation: "nothing", the "target" of the last
             tick, or the "error" softmax(y) - target.
 
     Raises:
-        Refusal: if `told` is another word.
+        Refusal: if `hears` is another word.
 
     Source: paper 000, section 6.4.
 
@@ -54,7 +54,7 @@ class Recurrent(AbstractLearner):
     cell: LSTM | RNN
     V: Float[Array, "out units"]
     c: Float[Array, "out"]
-    told: Told = eqx.field(static=True, default="nothing")
+    hears: Hearing = eqx.field(static=True, default="nothing")
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
 
     @classmethod
@@ -64,7 +64,7 @@ class Recurrent(AbstractLearner):
         inputs: int,
         units: int,
         outputs: int,
-        told: Told = "nothing",
+        hears: Hearing = "nothing",
     ) -> Self:
         """An LSTM with random weights N(0, 1 / fan in); the forget gate's bias is 1.
 
@@ -73,12 +73,12 @@ class Recurrent(AbstractLearner):
             inputs: numbers in an observation.
             units: number of units.
             outputs: numbers in an answer.
-            told: "nothing", "target" or "error".
+            hears: "nothing", "target" or "error".
 
         Returns:
             The learner.
         """
-        return cls._with(LSTM, key, inputs, units, outputs, told)
+        return cls._with(LSTM, key, inputs, units, outputs, hears)
 
     @classmethod
     def rnn(
@@ -87,7 +87,7 @@ class Recurrent(AbstractLearner):
         inputs: int,
         units: int,
         outputs: int,
-        told: Told = "nothing",
+        hears: Hearing = "nothing",
     ) -> Self:
         """A plain recurrent network with random weights N(0, 1 / fan in).
 
@@ -96,19 +96,19 @@ class Recurrent(AbstractLearner):
             inputs: numbers in an observation.
             units: number of units.
             outputs: numbers in an answer.
-            told: "nothing", "target" or "error".
+            hears: "nothing", "target" or "error".
 
         Returns:
             The learner.
         """
-        return cls._with(RNN, key, inputs, units, outputs, told)
+        return cls._with(RNN, key, inputs, units, outputs, hears)
 
     @classmethod
-    def _with(cls, kind, key, inputs, units, outputs, told):
+    def _with(cls, kind, key, inputs, units, outputs, hears):
         key_cell, key_out = jax.random.split(key)
-        hears = inputs + (0 if told == "nothing" else outputs)
+        heard = inputs + (0 if hears == "nothing" else outputs)
         V = jax.random.normal(key_out, (outputs, units)) / jnp.sqrt(units)
-        return cls(kind.random(key_cell, hears, units), V, jnp.zeros(outputs), told)
+        return cls(kind.random(key_cell, heard, units), V, jnp.zeros(outputs), hears)
 
     def init(self, key: PRNGKeyArray, x: Float[Array, "in"]) -> RecurrentState:
         """Memory at zero."""
@@ -119,8 +119,8 @@ class Recurrent(AbstractLearner):
         self, state: RecurrentState, x: Float[Array, "in"]
     ) -> tuple[RecurrentState, Float[Array, "out"]]:
         """One step of the cell, then the read-out."""
-        if self.told != "nothing":
-            x = jnp.concatenate([x, state.told])
+        if self.hears != "nothing":
+            x = jnp.concatenate([x, state.heard])
         memory = self.cell(state.memory, x)
         y = self.read(memory)
         return RecurrentState(memory, y, jnp.zeros_like(y)), y
@@ -137,12 +137,12 @@ class Recurrent(AbstractLearner):
         return self.V @ memory[0] + self.c
 
     def learn(self, state: RecurrentState, feedback: Feedback) -> RecurrentState:
-        """Keeps what was told for the next tick."""
-        if self.told == "nothing":
+        """Keeps what it hears for the next tick."""
+        if self.hears == "nothing":
             return state
         target = feedback.target
         error = jax.nn.softmax(state.y) - target
-        return state._replace(told=target if self.told == "target" else error)
+        return state._replace(heard=target if self.hears == "target" else error)
 
     def rest(self, state: RecurrentState) -> RecurrentState:
         """Everything at zero: all that it remembers is activations."""

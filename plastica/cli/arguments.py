@@ -18,16 +18,16 @@ from tyro.constructors import (
 
 from plastica.cli.source import Source
 from plastica.errors import Refusal
-from plastica.experiment import choices, part, settled
+from plastica.experiment import chosen_parts, part, settled
 from plastica.ranges import check_fields, whole
 
 REGISTRY = ConstructorRegistry()
 
 
 @REGISTRY.primitive_rule
-def _typed(told: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+def _typed(kind: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
     """Whole numbers as people type them."""
-    if told.type is not int:
+    if kind.type is not int:
         return None
     return PrimitiveConstructorSpec(
         nargs=1,
@@ -42,18 +42,18 @@ def parse(
     shape: Any, words: Sequence[str], prog: str, description: str | None = None
 ) -> Any:
     """What tyro makes of the words; an error of theirs as one line."""
-    return _told(shape, words, prog, description=description)
+    return _parsed(shape, words, prog, description=description)
 
 
 def ahead(shape: Any, words: Sequence[str], prog: str) -> Any:
     """A command's own options, before it is known which knobs there are beside them."""
     own = [word for word in words if word not in ("-h", "--help")]
-    return _told(shape, own, prog, return_unknown_args=True)[0]
+    return _parsed(shape, own, prog, return_unknown_args=True)[0]
 
 
 def named_parts(source: Source, words: Sequence[str], prog: str) -> dict[str, str]:
     """The names of parts on a line, where an experiment has parts chosen by name."""
-    fields = [(name, str | None, None) for name in choices(source.function)]
+    fields = [(name, str | None, None) for name in chosen_parts(source.function)]
     if not fields:
         return {}
     named = vars(ahead(make_dataclass("Named", fields), words, prog))
@@ -103,7 +103,7 @@ def _one_line(box: str, prog: str) -> str:
     return f"{said} See {prog} --help."
 
 
-def _told(shape: Any, words: Sequence[str], prog: str, **how: Any) -> Any:
+def _parsed(shape: Any, words: Sequence[str], prog: str, **how: Any) -> Any:
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):

@@ -110,12 +110,12 @@ def eval_(words: list[str]) -> None:
     ready = any(map(in_file, words[1:]))
     if ready:
         early.set_up()
-    told = made.get("source")
-    source = found_again(told, early.experiment, early.changed)
+    recorded = made.get("source")
+    source = found_again(recorded, early.experiment, early.changed)
     parts = named_again(
-        source, told, named_parts(source, words[1:], prog), early.changed
+        source, recorded, named_parts(source, words[1:], prog), early.changed
     )
-    usual = source.complete(told["arguments"] | made.get("anywhere", {}) | parts)
+    usual = source.complete(recorded["arguments"] | made.get("anywhere", {}) | parts)
     chosen, arguments = knobs(source, options.Evaluate, words[1:], prog, usual)
     if not ready:
         chosen.set_up()
@@ -173,14 +173,16 @@ def reproduce(words: list[str]) -> None:
     if chosen.records:
         records = read_records(chosen.records)
     else:
-        known = [told for path in chosen.known for told in read_records(path)]
+        known = [each for path in chosen.known for each in read_records(path)]
         elsewhere = made_elsewhere(sweep, known, complete)
         records = run_sweep(sweep, folder, chosen.processes, elsewhere=elsewhere)
-    drawn = folder / "figure.html"
+    page_path = folder / "figure.html"
     folder.mkdir(parents=True, exist_ok=True)
     claim = inspect.getdoc(source.function) or ""
-    print(figure_page((source.name, claim), sweep, records, drawn))
-    print(f"\nfigure: {drawn}, records: {chosen.records or folder / 'records.jsonl'}")
+    print(figure_page((source.name, claim), sweep, records, page_path))
+    print(
+        f"\nfigure: {page_path}, records: {chosen.records or folder / 'records.jsonl'}"
+    )
 
 
 def list_(words: list[str]) -> None:
@@ -213,13 +215,13 @@ def show_table(table: Table) -> None:
     console.print(grid)
 
 
-def _to_the_end(carry_out: Callable) -> None:
+def _to_the_end(work: Callable) -> None:
     """Carries out with a display, and says what was found and what to type next.
 
     An interrupted run says how to go on; of one that diverged the best rule is shown.
     """
     try:
-        run = carry_out(Progress() if cluster.leads() else None)
+        run = work(Progress() if cluster.leads() else None)
     except Interrupted as stop:
         words = _words(RunFolder(stop.path))
         print(f"stopped after a whole generation; go on: plastica resume {words}")

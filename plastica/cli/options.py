@@ -137,7 +137,7 @@ class Compare:
     runs: Positional[tuple[Path, ...]] = ()
     """folders of runs"""
     over: Literal["generation", "evaluations", "ticks", "seconds"] = "evaluations"
-    """what the curves are drawn over"""
+    """the horizontal axis of the curves"""
     out: Path = Path("compare.html")
     """the page to write"""
 

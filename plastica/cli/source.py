@@ -16,9 +16,10 @@ from typing import Any
 from plastica import experiments, figures
 from plastica.errors import Refusal, unknown
 from plastica.experiment import (
+    RENAMED,
     RETIRED,
     Experiment,
-    choices,
+    chosen_parts,
     knobs,
     refuse_unknown,
     stamped,
@@ -39,7 +40,9 @@ class Source:
         """The arguments that are given, and the defaults of the rest."""
         known = knobs(self.function, arguments)
         own = {n: value for n, value in arguments.items() if n not in RETIRED}
-        if choices(self.function):  # once all pairs had all knobs
+        former = {n for n in own.keys() - known if RENAMED.get(n) in known}
+        own = {RENAMED[n] if n in former else n: v for n, v in own.items()}
+        if chosen_parts(self.function):  # once all pairs had all knobs
             own = {name: value for name, value in own.items() if name in known}
         return known | own
 
@@ -90,7 +93,7 @@ def complete(name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     if name not in shipped():
         return None
     source = find_shipped(name)
-    own = any(in_file(arguments.get(part)) for part in choices(source.function))
+    own = any(in_file(arguments.get(part)) for part in chosen_parts(source.function))
     return None if own else source.complete(arguments)
 
 
@@ -101,13 +104,13 @@ def again(
     parts: Mapping[str, str] = MappingProxyType({}),
 ) -> Experiment:
     """The experiment that was recorded, and named again where it is a user's own."""
-    source, told = found_again(recorded, name, changed), dict(recorded or {})
-    arguments = told["arguments"]
+    source, record = found_again(recorded, name, changed), dict(recorded or {})
+    arguments = record["arguments"]
     for part in parts:
         if not in_file(arguments.get(part)):
             raise Refusal(f"this run has no {part} in a file; leave --{part} out")
-        told["arguments"] = arguments = arguments | {part: parts[part]}
-    own = named_again(source, told, parts, changed)
+        record["arguments"] = arguments = arguments | {part: parts[part]}
+    own = named_again(source, record, parts, changed)
     return source.call(source.complete(arguments | own))
 
 
@@ -120,7 +123,7 @@ def named_again(
     that has the recorded name, and a rule under any name, must have its code.
     """
     found: dict[str, Any] = {}
-    for part in choices(source.function):
+    for part in chosen_parts(source.function):
         before, now = recorded["arguments"].get(part), parts.get(part)
         if now is None and in_file(before):
             raise Refusal(

@@ -29,14 +29,14 @@ Found = dict[str, ImageSet | None]  # images by name, None for a toy
 class Taught:
     """What genomes are searched on."""
 
-    source: str = "digits"
+    images: str = "digits"
     """toys, a set of images, or a folder"""
     side: Count | None = None
     """pixels to a side; as it is"""
     crop: Count | None = None
     """pixels of the middle to keep"""
     answers: Count | None = None
-    """classes drawn anew for each life; all, in order"""
+    """classes sampled for each life; all, in order"""
     halves: bool = False
     """also the first five and the last five of ten classes"""
     batch: Count = 128
@@ -47,7 +47,7 @@ class Taught:
     @property
     def found(self) -> Found:
         """The sets to learn from."""
-        names = TRAINING if self.source == "toys" else (self.source,)
+        names = TRAINING if self.images == "toys" else (self.images,)
         return _sets(names, self.side, self.crop)
 
     def judged(self, part: str, unrolls: int, hidden, **how) -> Lifetime:
@@ -85,7 +85,7 @@ class Genome:
     normalised: bool = True
     """normalise activations (3.4)"""
 
-    def drawn(self, seed: int) -> BLUR:
+    def sampled(self, seed: int) -> BLUR:
         """On a network of one input and output, to be moved."""
         try:
             pairs = (word.partition("=") for word in self.variant)
@@ -161,7 +161,7 @@ def genome(
     budget: Budget = Budget(generations=1_500),
 ) -> Experiment:
     """Search a genome on toys or images, and show it on others (figures 3 to 17)."""
-    hidden, toys = genome.hidden, taught.source == "toys"
+    hidden, toys = genome.hidden, taught.images == "toys"
     shown = (dict.fromkeys(TOYS) if toys else taught.found) | _sets(elsewhere.show)
     unrolled = [taught.unrolls + GROWTH * stage for stage in range(search.stages)]
     judge = "miss" if search.search.startswith("cma") else "value"
@@ -174,14 +174,14 @@ def genome(
         tuple((name, found.sha256) for name, found in shown.items() if found),
     )
     seeds = range(budget.seed * search.runs, (budget.seed + 1) * search.runs)
-    first, *others = map(genome.drawn, seeds)
+    first, *others = map(genome.sampled, seeds)
     return worlds.experiment(first, search.beside(*others), budget)
 
 
 @experiment
 def update(budget: Budget = Budget(generations=2_000, every=100)) -> Experiment:
     """Search a genome on toys, and ask if its update is a gradient (figure 2)."""
-    found = genome(source="toys", hidden=(20,), budget=budget)
+    found = genome(images="toys", hidden=(20,), budget=budget)
     toy = Toy(name="xor", batch=64, lessons=1)  # type: ignore[call-arg]
     return replace(found, exhibit=Update(toy, BLUR.gradient_descent(toy.network(20))))
 

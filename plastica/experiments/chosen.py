@@ -31,22 +31,25 @@ class Chosen:
 def part_of(
     base: type[Part], own: Own, make: Callable[..., Any], given: Collection[str] = ()
 ) -> Part:
-    """A part whose knobs are what `make` can be told, but for what is `given` to it.
+    """A part whose knobs are the arguments of `make`, but for what is `given` to it.
 
     Arguments whose defaults are no numbers, words or tuples are left as they are.
     """
     hints, knobs = get_type_hints(make, include_extras=True), []
-    for name, told in inspect.signature(make).parameters.items():
-        if name in given or told.kind in (told.VAR_POSITIONAL, told.VAR_KEYWORD):
+    for name, parameter in inspect.signature(make).parameters.items():
+        if name in given or parameter.kind in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
             continue
-        if told.default is told.empty:
+        if parameter.default is parameter.empty:
             raise Refusal(
                 f"{own.name} asks for `{name}`, which nobody tells it; give it a "
                 f"default, and it is a knob{_or_one_of(given)}"
             )
-        if isinstance(told.default, PLAIN):
-            kind = hints.get(name, type(told.default))
-            knobs.append((name, kind, field(default=told.default)))
+        if isinstance(parameter.default, PLAIN):
+            kind = hints.get(name, type(parameter.default))
+            knobs.append((name, kind, field(default=parameter.default)))
     names = tuple(name for name, *_ in knobs)
     _refuse_shared({own.name: names, "every choice": [f.name for f in fields(base)]})
     space = {"make": staticmethod(make), "knobs": names, "sha256": own.sha256}

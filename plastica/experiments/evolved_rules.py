@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from plastica.baselines import Recurrent
-from plastica.baselines.recurrent import Told
+from plastica.baselines.recurrent import Hearing
 from plastica.experiment import Experiment, experiment
 from plastica.experiments.parts import (
     AnySearch,
@@ -43,7 +43,7 @@ class Neurons:
 
 @dataclass(frozen=True)
 class Scattered(Neurons):
-    """The same, theta drawn at random."""
+    """The same, theta sampled."""
 
     scale: Positive = 0.1
     """deviation of the first theta"""
@@ -55,8 +55,8 @@ class Memory:
 
     hidden: Count = 30
     """units of a recurrent network"""
-    told: Told = "nothing"
-    """what a recurrent network is told at the next tick"""
+    hears: Hearing = "nothing"
+    """what a recurrent network hears at the next tick"""
 
 
 @experiment
@@ -126,6 +126,6 @@ def memorise_lstm(
 ) -> Experiment:
     """The baseline of 6.4: an LSTM whose weights are searched (figure 3, right)."""
     symbols, worlds = passages.worlds(readings=2)
-    key, told = jax.random.key(budget.seed), memory.told
-    lstm = Recurrent.lstm(key, symbols, memory.hidden, symbols, told)
+    key, hears = jax.random.key(budget.seed), memory.hears
+    lstm = Recurrent.lstm(key, symbols, memory.hidden, symbols, hears)
     return worlds.experiment(lstm, search.made(), budget)

@@ -65,7 +65,7 @@ def pmlp_hebb(
     state: Annotated[Count, Doc("numbers in a neuron's state, n_a")] = 6,
     update_hidden: Annotated[Count, Doc("hidden units of a layer's update")] = 14,
 ) -> PMLPHebb:
-    """Paper 000: theta at zero, or drawn where a gradient at zero would vanish.
+    """Paper 000: theta at zero, or sampled where a gradient at zero would vanish.
 
     There the read-out is a softmax, since too large a step shuts a ReLU for good.
     """

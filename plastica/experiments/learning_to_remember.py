@@ -100,7 +100,7 @@ class Vectors:
     """of the input layer"""
 
     def rule(self, symbols: int, seed: int) -> VectorNeuron:
-        """Theta drawn at random, all layers joined."""
+        """Theta sampled, all layers joined."""
         sizes = (symbols, self.hidden) if self.hidden else (symbols,)
         network = Network.full(*sizes)
         if not self.self_connections:
@@ -123,7 +123,7 @@ class Seed:
     """Where random numbers begin; generations follow from the ticks."""
 
     seed: ranges.Seed = 0
-    """of everything that is drawn"""
+    """of everything that is sampled"""
 
 
 @experiment

@@ -41,7 +41,7 @@ class Who(Chosen):
     """A learner, made to fit a task."""
 
     rule: Annotated[str, Doc(f"who lives: {', '.join(LEARNERS)}, or {OWN}")]
-    told: Heard = "auto"
+    hears: Heard = "auto"
     """what it hears of its last answer beside the observation; auto: the target, where
     it learns from nothing else and the next observation does not show it"""
 
@@ -60,20 +60,20 @@ class Who(Chosen):
                 raise Refusal(f"{self.rule} makes a {kind}; a learner is wanted")
             return made
 
-        alone, told = fitting(0), self.told
-        if told == "auto":
+        alone, hears = fitting(0), self.hears
+        if hears == "auto":
             deaf = not alone.needs and "target" in task.gives and not task.shows_target
-            told = "target" if deaf else "nothing"
-        if told == "nothing":
+            hears = "target" if deaf else "nothing"
+        if hears == "nothing":
             return alone
-        more = 1 if told == "reward" else outputs
+        more = 1 if hears == "reward" else outputs
         logits = task.asks != "numbers"
-        return Hears(fitting(more), outputs, told, logits)  # type: ignore[arg-type]
+        return Hears(fitting(more), outputs, hears, logits)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class Toys:
-    """Points of the plane to be told apart."""
+    """Points of the plane to be classified."""
 
     toy: str = "xor"
     """xor, and, or, two moons, centre circle, small circle, pie slice, cross, triangle
@@ -93,7 +93,7 @@ class Toys:
 
 @dataclass(frozen=True)
 class Stream:
-    """Images to be told apart."""
+    """Images to be classified."""
 
     images: str = "digits"
     """digits, mnist, fashion-mnist, kmnist, omniglot, or a folder of images"""
@@ -117,7 +117,7 @@ class Stream:
         return Worlds(
             [Lifetime.of(training, lives=self.lives)],
             Lifetime.of(held_out, lives=EVALUATED),
-            sources=((source.name, source.sha256),),
+            data=((source.name, source.sha256),),
             unseen=Lifetime.of(unseen),
         )
 
@@ -135,7 +135,7 @@ TASKS: dict[str, tuple[Any, Callable[[Any], Worlds]]] = {
 
 @dataclass(frozen=True)
 class Where(Chosen):
-    """A task of the user's own: new worlds are drawn for search and for showing."""
+    """A task of the user's own: new worlds are sampled for search and for showing."""
 
     task: Annotated[str, Doc(f"where it lives: {', '.join(TASKS)}, or {OWN}")]
     lives: Count = 16

@@ -52,7 +52,7 @@ class Budget:
     every: Count = 50
     """generations between evaluations on held-out data"""
     seed: Seed = 0
-    """of everything that is drawn"""
+    """of everything that is sampled"""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Worlds:
     training: Sequence[AbstractObjective]
     validation: AbstractObjective
     exhibit: AbstractExhibit | None = None
-    sources: tuple[tuple[str, str], ...] = ()  # names and checksums of the data
+    data: tuple[tuple[str, str], ...] = ()  # names and checksums of the data
     unseen: AbstractObjective | None = None  # is shown where there is no exhibit
     starts: Sequence[int] | None = None
 
@@ -147,7 +147,7 @@ class Worlds:
             evaluation=self.validation,
             every=budget.every,
             exhibit=exhibit,
-            sources=self.sources,
+            data=self.data,
             seed=budget.seed,
             stages=tuple(zip(starts, self.training, strict=True))[1:],
         )

@@ -63,18 +63,18 @@ class Online:
     """lives of every member in a generation"""
 
     def course(
-        self, part: str, images: str = "", longer: int = 1, exams: int = 0, **choices
+        self, part: str, images: str = "", longer: int = 1, exams: int = 0, **knobs
     ) -> Classification:
         """Lives in a part of a set (see `course`), `longer` times as long."""
         size = self.side, longer * self.lessons
-        return course(images or self.images, part, *size, exams, **choices)
+        return course(images or self.images, part, *size, exams, **knobs)
 
-    def worlds(self, pixels: Mapping[str, Any], **choices) -> Worlds:
+    def worlds(self, pixels: Mapping[str, Any], **knobs) -> Worlds:
         """Searched on lives of training images, shown on lives of images set apart.
 
-        Those searched on come last, where rivals' lives are drawn.
+        Those searched on come last, where rivals' lives are plotted.
         """
-        training = self.course("training", **pixels, **choices)
+        training = self.course("training", **pixels, **knobs)
         held_out = self.course("validation", **pixels)
         courses = {}
         for each in (*self.others[::-1], self.images):
@@ -200,14 +200,14 @@ def backpropagating(seed: int, *layers: int) -> VSML:
 def lively(rule: VSML) -> VSML:
     """Loud messages and open input gates, so that what is learned shows in answers.
 
-    As drawn, all logits stay near zero, and the gradient with them.
+    As sampled, all logits stay near zero, and the gradient with them.
     """
     b = jnp.asarray(rule.cell.b).at[: rule.C.shape[1]].set(4.0)
     return replace(rule, cell=replace(rule.cell, b=b), C=10 * rule.C)
 
 
 def course(
-    images: str, part: str, side: int, lessons: int, exams: int = 0, **choices
+    images: str, part: str, side: int, lessons: int, exams: int = 0, **knobs
 ) -> Classification:
     """Lives of an image a tick, "unseen" ones and "validation" of images of their own.
 
@@ -222,7 +222,7 @@ def course(
     if part in own:
         there, part = _kept(there, own[part]), "test"
     taught = {"batch": None, "lessons": lessons, "exams": exams}
-    return Classification.of(there, part, **taught | choices)
+    return Classification.of(there, part, **taught | knobs)
 
 
 def _kept(there: ImageSet, which: slice) -> ImageSet:

@@ -11,7 +11,7 @@ from plastica.experiments.blur import GROWTH, TOYS
 from plastica.experiments.parts import Plan
 from plastica.figures import drawing
 from plastica.run.record import Record, Records
-from plastica.run.sweep import Drawn, Runs, Sweep, begun, grid
+from plastica.run.sweep import Figure, Runs, Sweep, begun, grid
 from plastica.shown import Panel, Table
 from plastica.shown.extras import WRONG
 from plastica.shown.plots import COLOURS, lines, new_figure, svg
@@ -21,7 +21,7 @@ HIDDEN = ("normalised=hidden",)  # a last layer that is, gives all answers as of
 LASTING = ("unit_synapses=inside",)  # learns on after its horizon (C.6)
 BENT = ("sigma=relu_tanh",)  # hidden layers as in the authors' program
 SOON, LESSONS = (9, 24, 49), 99  # when toys are looked at, the last at the end
-SMALL = {"source": "mnist", "side": 10, "crop": 20}  # as in 4.2
+SMALL = {"images": "mnist", "side": 10, "crop": 20}  # as in 4.2
 Curve = Sequence[float]
 
 
@@ -35,7 +35,7 @@ def figure2(plan: Plan = Plan()) -> Sweep:
 def figure3(plan: Plan = Plan(seeds=8)) -> Sweep:
     """How the best genome of figure 4 divides the plane as it learns (claim B2)."""
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         best = _by_training(records)[0]
         scores = drawing.cells(best)
         when = {f"after {t}": f", after {t}" for t in SOON} | {f"after {LESSONS}": ""}
@@ -64,7 +64,7 @@ def figure4_wider(plan: Plan = Plan(seeds=8)) -> Sweep:
     sizes = {"hidden": (64,), "unrolls": 10 + GROWTH * 3, "rate": 5e-4}
     wide = begun(_on_toys(plan, **sizes, generations=generations), narrow)
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         wider = [r for r in records if drawing.argument(r, "hidden") == (64,)]
         return _toy_by_toy(wider)
 
@@ -81,7 +81,7 @@ def figure5(plan: Plan = Plan()) -> Sweep:
     long = {"lessons": 100, "moments": (10, 20), "halves": True}
     long |= {"variant": (*HIDDEN, *LASTING, *BENT)}
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         right = _accuracies([record["scores"]["life"] for record in records])
         table = drawing.at_the_end(drawing.by_column(records))
         return table, [drawing.over_lives(right, "accuracy")]
@@ -92,10 +92,10 @@ def figure5(plan: Plan = Plan()) -> Sweep:
 def figure6(plan: Plan = Plan()) -> Sweep:
     """First steps on MNIST beside SGD of any rate: figure 5's genomes (claim B4)."""
 
-    def draw(records: Records) -> Drawn:
-        told = [record["scores"] for record in records]
-        own = [{"this rule": each["life"]["mnist"]} for each in told]
-        rivals = [each["extras"]["rivals"]["curves"] for each in told]
+    def draw(records: Records) -> Figure:
+        scores = [record["scores"] for record in records]
+        own = [{"this rule": each["life"]["mnist"]} for each in scores]
+        rivals = [each["extras"]["rivals"]["curves"] for each in scores]
         right = _accuracies([a | b for a, b in zip(own, rivals, strict=True)])
         first = lines({n: c[:50] for n, c in right.items()}, "lesson", "accuracy")
         title = f"accuracy on MNIST, {len(records)} seeds"
@@ -179,7 +179,7 @@ def figure15(plan: Plan = Plan()) -> Sweep:
         (sizes,) = record["scores"]["extras"]["synapses"]["curves"].values()
         return sizes
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         sizes = _by_variant(records, of)
         table = _at_times(y, sizes, (10, 50, 150), ".2g")
         return table, [drawing.over_lives(sizes, y, log=True)]
@@ -197,7 +197,7 @@ def figure16(plan: Plan = Plan()) -> Sweep:
     variants += [("saturation=tanh",)]
     long = {"lessons": lessons, "honest": honest, "moments": (10, honest)}
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         wrong = _by_variant(records, lambda record: record["scores"]["life"]["mnist"])
         return drawing.by_column(records, "variant"), [drawing.over_lives(wrong, WRONG)]
 
@@ -209,17 +209,17 @@ def figure17(plan: Plan = Plan()) -> Sweep:
     return figure9(plan)
 
 
-def _genomes(plan: Plan, **choices: Any) -> Runs:
+def _genomes(plan: Plan, **knobs: Any) -> Runs:
     """Genomes from 10 by 10 MNIST, shown on it as it is."""
     generations = plan.pick(laptop=600, paper=20_000)
     usual = {"generations": generations, "show": ("mnist",), "lessons": 10}
-    return grid("blur.genome", **SMALL | usual | choices, seed=range(plan.seeds))
+    return grid("blur.genome", **SMALL | usual | knobs, seed=range(plan.seeds))
 
 
 def _compared(runs: Runs, *names: str, picture=drawing.across) -> Sweep:
     """Genomes by some arguments: a table and a picture."""
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         return drawing.by_column(records, *names), [picture(records, names)]
 
     return Sweep(runs, draw)
@@ -227,12 +227,12 @@ def _compared(runs: Runs, *names: str, picture=drawing.across) -> Sweep:
 
 def _on_toys(plan: Plan, **sizes: Any) -> Runs:
     """Genomes from toys, shown on MNIST too."""
-    toys = {"source": "toys", "batch": 512, "variant": (*HIDDEN, *LASTING)}
+    toys = {"images": "toys", "batch": 512, "variant": (*HIDDEN, *LASTING)}
     toys |= {"lessons": LESSONS, "moments": SOON, "show": ("mnist",)}
     return grid("blur.genome", **toys, **sizes, seed=range(plan.seeds))
 
 
-def _toy_by_toy(records: Records) -> Drawn:
+def _toy_by_toy(records: Records) -> Figure:
     """Each run's errors on every toy and on MNIST."""
     ordered = _by_training(records)
     rows = {

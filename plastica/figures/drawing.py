@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from plastica.run.record import Record, Records
-from plastica.run.sweep import Drawn
+from plastica.run.sweep import Figure
 from plastica.shown import Panel, Score, Shown, Table
 from plastica.shown.plots import COLOURS, new_figure, stroke, svg
 from plastica.shown.plots import lines as joined
@@ -18,10 +18,10 @@ Names = Sequence[str]  # of arguments
 Key = TypeVar("Key")
 
 
-def drawn(title: str, names: Names, *pictures: Picture) -> Callable[[Records], Drawn]:
+def figure(title: str, names: Names, *pictures: Picture) -> Callable[[Records], Figure]:
     """How records become a table of final scores by some arguments, and pictures."""
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         shown = [picture(records) for picture in pictures]
         return table(records, title, *names), shown
 
@@ -41,8 +41,8 @@ def argument(record: Record, name: str) -> Any:
 
 def cells(record: Record, row: str = "this rule") -> dict[str, Score]:
     """A row's scores at the end, by column."""
-    told = record["scores"]
-    pairs = zip(told["columns"], told["rows"][row], strict=True)
+    scores = record["scores"]
+    pairs = zip(scores["columns"], scores["rows"][row], strict=True)
     return {column: Score(**cell) for column, cell in pairs}
 
 
@@ -97,27 +97,27 @@ def kinds(records: Iterable[Record], names: Names) -> dict[str, list[Record]]:
 def named(names: Names, values: Sequence[Any]) -> str:
     """Arguments and their values, in words."""
 
-    def told(name, value):
+    def spelled(name, value):
         if isinstance(value, tuple):
             value = " ".join(map(str, value)) or "-"
         return str(value) if name == "experiment" else f"{name} {value}"
 
     pairs = zip(names, values, strict=True)
-    told_of = (told(name, value) for name, value in pairs if value != "-")
-    return ", ".join(told_of).replace("_", " ")
+    words = (spelled(name, value) for name, value in pairs if value != "-")
+    return ", ".join(words).replace("_", " ")
 
 
 def table(records: Records, title: str, *names: str) -> Table:
     """Best and mean final score with its spread over seeds, by some arguments.
 
-    Of seeds whose scores are finite; how many are not is told.
+    Of seeds whose scores are finite; the number of others is shown.
     """
     rows = {}
     for kind, group in kinds(records, names).items():
         scores = [score for record in group if np.isfinite(score := final(record))]
         lost = len(group) - len(scores)
-        lived = {record["generations"] for record in group}
-        ends = sorted({min(lived), max(lived)})
+        lengths = {record["generations"] for record in group}
+        ends = sorted({min(lengths), max(lengths)})
         rows[kind] = {
             "seeds": f"{len(group)}, {lost} diverged" if lost else f"{len(group)}",
             "best": f"{min(scores):.3f}" if scores else "-",
@@ -156,11 +156,13 @@ def by_column(records: Records, *names: str) -> Table:
     return Table.of(title, rows | rivals)
 
 
-def at_the_end(told: Table) -> Table:
+def at_the_end(whole: Table) -> Table:
     """A table less its columns of moments before the end."""
-    ends = [i for i, name in enumerate(told.columns) if ", after " not in name]
-    rows = {who: {told.columns[i]: cells[i] for i in ends} for who, cells in told.rows}
-    return Table.of(told.title, rows, told.note)
+    ends = [i for i, name in enumerate(whole.columns) if ", after " not in name]
+    rows = {
+        who: {whole.columns[i]: cells[i] for i in ends} for who, cells in whole.rows
+    }
+    return Table.of(whole.title, rows, whole.note)
 
 
 def across(records: Records, names: Names) -> Panel:
@@ -248,8 +250,8 @@ def heat(records: Records, names: Names, unit: str) -> Panel:
         grid = np.array([[means.get((side, b, a), np.nan) for a in xs] for b in ys])
         for (row, column), mean in np.ndenumerate(grid):
             if not np.isnan(mean):
-                told = f"{mean:.2f}" if np.isfinite(mean) else "diverged"
-                axes.text(column, row, told, ha="center", va="center")
+                number = f"{mean:.2f}" if np.isfinite(mean) else "diverged"
+                axes.text(column, row, number, ha="center", va="center")
         axes.imshow(grid, origin="lower", aspect="auto", **colours)
         axes.set(xlabel=x, ylabel=y, title=f"{panel} {side}")
         axes.set_xticks(range(len(xs)), xs)

@@ -11,7 +11,7 @@ import numpy as np
 from plastica.experiments.parts import Plan
 from plastica.figures import drawing
 from plastica.run.record import Records
-from plastica.run.sweep import Drawn, Runs, Sweep, begun, grid
+from plastica.run.sweep import Figure, Runs, Sweep, begun, grid
 from plastica.shown import Table
 
 MEMORY = "nats per symbol, second reading of unseen passages"
@@ -54,7 +54,7 @@ def figure2_left(plan: Plan = Plan()) -> Sweep:
         if run.arguments["seed"] == start.arguments["seed"]
     )
     return Sweep(
-        runs + again, drawing.drawn(MEMORY, ("length", "sigma", "hidden"), picture)
+        runs + again, drawing.figure(MEMORY, ("length", "sigma", "hidden"), picture)
     )
 
 
@@ -68,7 +68,7 @@ def figure2_right(plan: Plan = Plan(seeds=4)) -> Sweep:
     forms = partial(_by_length, plan, "forms", neuron=["pmlp", "lstm"])
     runs = forms(sizes | longer) + forms(sizes, **_pmlp(plan)) + forms(sizes, **LSTM)
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         panels = [
             drawing.curves(group, lines=names, y=f"{MEMORY} of {length}", among=records)
             for (length,), group in drawing.alike(records, "length").items()
@@ -85,7 +85,7 @@ def weight_inputs(plan: Plan = Plan()) -> Sweep:
     runs = forms(**_pmlp(plan), replaces=[False, True], fed=fed)
     runs += forms(**LSTM, fed=fed)
     picture = partial(drawing.dots, names=lines, x=MEMORY)
-    return Sweep(runs, drawing.drawn(MEMORY, lines, picture))
+    return Sweep(runs, drawing.figure(MEMORY, lines, picture))
 
 
 def plain_mlp(plan: Plan = Plan()) -> Sweep:
@@ -94,7 +94,7 @@ def plain_mlp(plan: Plan = Plan()) -> Sweep:
     runs = _by_length(plan, "memorise", largest)
     runs += _by_length(plan, "forms", largest, neuron=["tanh", "relu"])
     picture = partial(drawing.best_seeds, x="length", lines=lines, y=MEMORY)
-    return Sweep(runs, drawing.drawn(MEMORY, ("length", *lines), picture))
+    return Sweep(runs, drawing.figure(MEMORY, ("length", *lines), picture))
 
 
 def figure3_left(plan: Plan = Plan()) -> Sweep:
@@ -105,7 +105,7 @@ def figure3_left(plan: Plan = Plan()) -> Sweep:
     runs = _by_length(plan, "memorise", short)
     runs += _by_length(plan, "by_gradient", half, readout=["relu", "softmax"])
     picture = partial(drawing.best_seeds, x="length", lines=lines, y=MEMORY)
-    return Sweep(runs, drawing.drawn(MEMORY, (*lines, "length"), picture))
+    return Sweep(runs, drawing.figure(MEMORY, (*lines, "length"), picture))
 
 
 def figure3_right(plan: Plan = Plan()) -> Sweep:
@@ -115,7 +115,7 @@ def figure3_right(plan: Plan = Plan()) -> Sweep:
     runs = _by_length(plan, "memorise", sizes) + lstm(search="gradient")
     runs += lstm(search="snes", lives=1)  # as the rule's own search has
     picture = partial(drawing.best_seeds, x="length", lines=lines, y=MEMORY)
-    return Sweep(runs, drawing.drawn(MEMORY, (*lines, "length", "hidden"), picture))
+    return Sweep(runs, drawing.figure(MEMORY, (*lines, "length", "hidden"), picture))
 
 
 def figure4_left(plan: Plan = Plan()) -> Sweep:
@@ -127,7 +127,7 @@ def figure4_left(plan: Plan = Plan()) -> Sweep:
     ends = partial(drawing.best_seeds, x="length", lines=["hidden"], y=PREDICTION)
     lives = partial(drawing.curves, lines=names, y="nats per symbol, held out")
     runs = _models(plan, MODELS[plan.scale], text)
-    return Sweep(runs, drawing.drawn(PREDICTION, names, ends, lives))
+    return Sweep(runs, drawing.figure(PREDICTION, names, ends, lives))
 
 
 def figure7(plan: Plan = Plan()) -> Sweep:
@@ -162,7 +162,7 @@ def figure5(plan: Plan = Plan()) -> Sweep:
         chosen = dict(zip(names, (members, *pair), strict=True))
         runs += _by_length(plan, "memorise", sizes, **chosen)
     picture = partial(drawing.heat, names=names, unit=MEMORY)
-    return Sweep(runs, drawing.drawn(MEMORY, names, picture))
+    return Sweep(runs, drawing.figure(MEMORY, names, picture))
 
 
 def figure6(plan: Plan = Plan()) -> Sweep:
@@ -172,7 +172,7 @@ def figure6(plan: Plan = Plan()) -> Sweep:
     runs = _by_length(plan, "memorise", sizes, **rates)
     names = "length", "rate_sigma", "rate_mean"
     picture = partial(drawing.heat, names=names, unit=MEMORY)
-    return Sweep(runs, drawing.drawn(MEMORY, tuple(rates), picture))
+    return Sweep(runs, drawing.figure(MEMORY, tuple(rates), picture))
 
 
 def ingredients(plan: Plan = Plan()) -> Sweep:
@@ -183,14 +183,14 @@ def ingredients(plan: Plan = Plan()) -> Sweep:
     for name, value in without.items():
         runs += _by_length(plan, "forms", sizes, **{name: value})
     picture = partial(drawing.dots, names=tuple(without), x=MEMORY)
-    return Sweep(runs, drawing.drawn(MEMORY, tuple(without), picture))
+    return Sweep(runs, drawing.figure(MEMORY, tuple(without), picture))
 
 
-def _by_length(plan: Plan, experiment: str, sizes: Sizes, **choices: Any) -> Runs:
+def _by_length(plan: Plan, experiment: str, sizes: Sizes, **knobs: Any) -> Runs:
     """Runs at some lengths, each with its sizes of network and its generations."""
     name, seeds = f"evolved_rules.{experiment}", range(plan.seeds)
     runs = [
-        grid(name, length=t, hidden=n, **choices, generations=number, seed=seeds)
+        grid(name, length=t, hidden=n, **knobs, generations=number, seed=seeds)
         for t, (n, number) in sizes.items()
     ]
     return sum(runs, ())
@@ -221,7 +221,7 @@ def _largest(plan: Plan) -> Sizes:
     return {length: (hidden[-1], number) for length, (hidden, number) in sizes}
 
 
-def _in_german(records: Records, lengths: Sequence[int]) -> Drawn:
+def _in_german(records: Records, lengths: Sequence[int]) -> Figure:
     """Rules evolved on German of some lengths, and those that were moved to it."""
     scores: dict[str, list[float]] = {}
     for record in records:
@@ -236,6 +236,6 @@ def _in_german(records: Records, lengths: Sequence[int]) -> Drawn:
     rows = {}
     for kind, own in scores.items():
         numbers = {"best": min(own), "median": np.median(own), "worst": max(own)}
-        told = {name: f"{number:.3f}" for name, number in numbers.items()}
-        rows[kind] = {"seeds": len(own)} | told
+        spelled = {name: f"{number:.3f}" for name, number in numbers.items()}
+        rows[kind] = {"seeds": len(own)} | spelled
     return Table.of(title, rows), [drawing.in_lines(scores, title)]

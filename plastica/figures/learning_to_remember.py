@@ -11,7 +11,7 @@ from plastica.cells import OP
 from plastica.experiments.parts import Plan
 from plastica.figures import drawing
 from plastica.run.record import Records
-from plastica.run.sweep import Drawn, Runs, Sweep, grid
+from plastica.run.sweep import Figure, Runs, Sweep, grid
 from plastica.shown import Panel, Table
 from plastica.shown.plots import new_figure, stroke, svg
 
@@ -80,7 +80,7 @@ def ingredients(plan: Plan = Plan()) -> Sweep:
 def elsewhere(plan: Plan = Plan()) -> Sweep:
     """This rule and that of paper 000 in each other's tasks, which no paper shows."""
     rules = {"rule": ["vector_neuron", "pmlp_hebb"], "text": "wizard-of-oz"}
-    rules |= {"told": "nothing", "hidden": plan.pick(10, 40)}
+    rules |= {"hears": "nothing", "hidden": plan.pick(10, 40)}
     rules |= {"population": plan.pick(64, 128)}
     read = {"task": ["memorise", "predict"], "generations": plan.pick(300, 2_000)}
     read |= {"length": plan.pick(20, 100)}
@@ -91,38 +91,38 @@ def elsewhere(plan: Plan = Plan()) -> Sweep:
     names = "task", "rule"
     title = "nats per symbol of unseen text, bits where it predicts"
     picture = partial(drawing.dots, names=names, x=title)
-    return Sweep(sum(runs, ()), drawing.drawn(title, names, picture))
+    return Sweep(sum(runs, ()), drawing.figure(title, names, picture))
 
 
 def sizes(plan: Plan = Plan(seeds=1)) -> Sweep:
     """Sizes and the rate, which the text leaves out: one at a time from the default."""
-    choices: dict[str, Any] = {"rate": [1e-3, 3e-3, 1e-2, 3e-2]}
-    choices |= {"update_hidden": [10, 40], "embedding": [2, 8]}
+    knobs: dict[str, Any] = {"rate": [1e-3, 3e-3, 1e-2, 3e-2]}
+    knobs |= {"update_hidden": [10, 40], "embedding": [2, 8]}
     runs = [
         _runs(plan, [10, 80], laptop=20_000, **{name: tried})
-        for name, tried in choices.items()
+        for name, tried in knobs.items()
     ]
     units = {"hidden": [16, 128], "memory": ["reset", "kept"]}
     lstm = _runs(plan, 10, "remember_lstm", **units, rate=[1e-3, 3e-3, 1e-2])
-    return _figure(sum(runs, ()) + lstm, "delay", "ticks", *units, *choices)
+    return _figure(sum(runs, ()) + lstm, "delay", "ticks", *units, *knobs)
 
 
 def _runs(
-    plan: Plan, delay: Any, experiment="remember", laptop=50_000, **choices
+    plan: Plan, delay: Any, experiment="remember", laptop=50_000, **knobs
 ) -> Runs:
     """Runs in the book of the paper, for each choice, delay and seed.
 
     The paper's lives are of a million ticks, and a `laptop`'s of so many.
     """
     name, ticks = f"learning_to_remember.{experiment}", plan.pick(laptop, 1_000_000)
-    told = {"text": "wizard-of-oz", "ticks": ticks, "delay": delay}
-    return grid(name, **told, **choices, seed=range(plan.seeds))
+    knobs = {"text": "wizard-of-oz", "ticks": ticks, "delay": delay}
+    return grid(name, **knobs, **knobs, seed=range(plan.seeds))
 
 
 def _figure(runs: Runs, *names: str) -> Sweep:
     """Best and mean over seeds by some arguments, early and at the end; and lives."""
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         groups = drawing.kinds(records, ("experiment", *names))
         rows = {kind: _cells(group) for kind, group in groups.items()}
         return Table.of("nats", rows, NOTE), [_curves(records, names)]
@@ -131,10 +131,10 @@ def _figure(runs: Runs, *names: str) -> Sweep:
 
 
 def _cells(group: Records) -> dict[str, Any]:
-    """What is told of runs of a kind, by column."""
-    lived = [np.array([loss for _, loss in record["living"]]) for record in group]
-    early = [np.nanmean(nats[: max(len(nats) // 5, 1)]) for nats in lived]
-    late = [np.nanmean(nats[-max(len(nats) // 20, 1) :]) for nats in lived]
+    """What is shown of runs of a kind, by column."""
+    curves = [np.array([loss for _, loss in record["living"]]) for record in group]
+    early = [np.nanmean(nats[: max(len(nats) // 5, 1)]) for nats in curves]
+    late = [np.nanmean(nats[-max(len(nats) // 20, 1) :]) for nats in curves]
     return {
         "np": group[0]["theta"],
         "seeds": len(group),
@@ -155,13 +155,13 @@ def _curves(records: Records, names: Sequence[str]) -> Panel:
     kinds = list(drawing.alike(records, "experiment", *others))
     figure, sides = new_figure(max(7.0, 1 + 3.4 * len(delays)), 3.8, len(delays))
     sides = np.atleast_1d(sides)
-    told = "delay", "ticks", "experiment", *others
-    for (delay, _, *kind), group in drawing.alike(records, *told).items():
+    apart = "delay", "ticks", "experiment", *others
+    for (delay, _, *kind), group in drawing.alike(records, *apart).items():
         axes, own = sides[delays.index(delay)], stroke(kinds.index(tuple(kind)))
-        lived = [np.array(record["living"], float).T for record in group]
-        best = min(lived, key=lambda curve: np.nanmean(curve[1][-5:]))
+        curves = [np.array(record["living"], float).T for record in group]
+        best = min(curves, key=lambda curve: np.nanmean(curve[1][-5:]))
         ticks = best[0] * group[0]["ticks"] / group[0]["generations"] / 2
-        mean = np.mean([curve[1] for curve in lived], 0)
+        mean = np.mean([curve[1] for curve in curves], 0)
         axes.plot(ticks, mean, linewidth=1.4, **own)
         axes.plot(ticks, best[1], linewidth=0.5, **own)
         axes.set(title=f"delay {delay}", xlabel="ticks lived")

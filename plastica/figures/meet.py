@@ -11,7 +11,7 @@ from plastica.experiments.parts import Plan
 from plastica.figures import drawing
 from plastica.lifetime import misfit
 from plastica.run.record import Record, Records
-from plastica.run.sweep import Drawn, Sweep, grid
+from plastica.run.sweep import Figure, Sweep, grid
 from plastica.shown import Table
 from plastica.task import AbstractTask
 from plastica.tasks import Classification, Robot, Sines, Text, Toy
@@ -64,7 +64,7 @@ def pairs(plan: Plan = Plan()) -> Sweep:
         if reason(rule, place) is None
     ]
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         kept = drawing.alike(records, "rule", "task", "batch")
         table = {rule: {p: _cell(kept, rule, p) for p in PLACES} for rule in LEARNERS}
         seeds = min(map(len, kept.values()))
@@ -87,5 +87,5 @@ def _cell(kept: dict[tuple, list[Record]], rule: str, place: str) -> str:
     if not records:
         return "-"
     first, *_, last = np.array([[l for _, l in r["curve"]] for r in records], float).T
-    told = f"{first.mean():.3f} to {last.mean():.3f}"
-    return told if np.all(last < first) else f"*{told}*"
+    spelled = f"{first.mean():.3f} to {last.mean():.3f}"
+    return spelled if np.all(last < first) else f"*{spelled}*"

@@ -10,7 +10,7 @@ import numpy as np
 from plastica.experiments.parts import Plan
 from plastica.figures.drawing import argument, cells, extra, grouped, named
 from plastica.run.record import Record, Records
-from plastica.run.sweep import Drawn, Runs, Sweep, grid
+from plastica.run.sweep import Figure, Runs, Sweep, grid
 from plastica.shown import Panel, Table, Tracks
 from plastica.shown.plots import lines
 
@@ -57,7 +57,7 @@ def table3(plan: Plan = Plan()) -> Sweep:
         maml = ["maml-zero-shot", "maml-one-rollout"]
         runs = _drives(METHODS + maml, NOISES, plan)
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         return _fitness(records, ("noise",)), _curves(records)[1]
 
     return Sweep(runs, draw)
@@ -91,7 +91,7 @@ def figure8(plan: Plan = Plan(seeds=1)) -> Sweep:
 def figure9(plan: Plan = Plan()) -> Sweep:
     """Robots turn more, the noisier the signal (claim P5)."""
 
-    def draw(records: Records) -> Drawn:
+    def draw(records: Records) -> Figure:
         tracks = {}
         for record in sorted(records, key=lambda r: argument(r, "noise")):
             each = record["scores"]["extras"]["tracks"]["tracks"]
@@ -149,7 +149,7 @@ def _fitness(records: Records, columns: tuple[str, ...], rows: str = "method") -
     return Table.of("fitness", table, "Mean ± deviation over runs (how many).")
 
 
-def _curves(records: Records, rows: str = "method") -> Drawn:
+def _curves(records: Records, rows: str = "method") -> Figure:
     """A picture for each task, a line for each value of `rows`."""
     names = ("units", "dimensions", "shots", "horizon", "noise")
     panels = []
@@ -163,7 +163,7 @@ def _curves(records: Records, rows: str = "method") -> Drawn:
     return _fitness(records, names, rows), panels
 
 
-def _readouts(records: Records) -> Drawn:
+def _readouts(records: Records) -> Figure:
     """What the runs' exhibits measured, a row a number, and the maps of first seeds."""
 
     def who(record: Record) -> str:

@@ -8,7 +8,7 @@ from plastica.experiments.parts import Plan
 from plastica.experiments.vsml import PASS
 from plastica.figures.drawing import cells
 from plastica.run.record import Record, Records
-from plastica.run.sweep import Drawn, Sweep, begun, grid
+from plastica.run.sweep import Figure, Sweep, begun, grid
 from plastica.shown import Panel, Score, Table
 from plastica.shown.plots import lines
 
@@ -48,7 +48,7 @@ def figure6(plan: Plan = Plan()) -> Sweep:
     return Sweep(rules + others, _scores)
 
 
-def _scores(records: Records) -> Drawn:
+def _scores(records: Records) -> Figure:
     """Scores over seeds of all learners in all courses, and their lives."""
     found: dict = defaultdict(lambda: defaultdict(dict))  # by who, where and seed
     for record in records:
@@ -69,19 +69,19 @@ def _scores(records: Records) -> Drawn:
 def _so_far(records: Records, unit: str) -> Panel:
     """Means of lives up to each lesson, over seeds, of all learners in all courses.
 
-    Of the rivals the one that is least often wrong is drawn, in the last course.
+    Of the rivals the one that is least often wrong is plotted, in the last course.
     """
     lives: dict[str, list] = defaultdict(list)
     rivals: dict[str, list] = defaultdict(list)
     for record in records:
-        told = record["scores"]
-        for name, life in told["life"].items():
-            if ", first" not in name:  # drawn already, as a longer life begins
+        scores = record["scores"]
+        for name, life in scores["life"].items():
+            if ", first" not in name:  # plotted already, as a longer life begins
                 who = f"{_who(record, 'this rule')}, {_where(record, name)}"
                 lives[who].append(life)
-        others = told.get("extras", {}).get("rivals", {}).get("curves", {})
+        others = scores.get("extras", {}).get("rivals", {}).get("curves", {})
         for rival, curve in others.items():
-            rivals[f"{rival}, {_where(record, list(told['life'])[-1])}"].append(curve)
+            rivals[f"{rival}, {_where(record, list(scores['life'])[-1])}"].append(curve)
     if rivals:
         best = min(rivals, key=lambda who: np.mean(rivals[who][0]))
         lives[best] = rivals[best]

@@ -1,6 +1,6 @@
 """A population of `PMLPHebb` in texts, lived by the compiled kernel.
 
-Births and worlds are drawn by `lifetime.birth`; the kernel takes the weights and the
+Births and worlds are sampled by `lifetime.birth`; the kernel takes the weights and the
 passage, lives every member, and gives back the surprisal of every tick.
 """
 
@@ -86,11 +86,13 @@ def losses(
     """
     template = learner_of(thetas[0])
 
-    def lived(entry: Entry, keys: Key[Array, "lives"]) -> Float[Array, "members lives"]:
+    def losses_of(
+        entry: Entry, keys: Key[Array, "lives"]
+    ) -> Float[Array, "members lives"]:
         one = partial(_life, thetas, entry.moved(template), entry.task, threads)
         return jax.lax.map(one, keys).T
 
-    return objective.mean(objective.keys(key), lived)
+    return objective.mean(objective.keys(key), losses_of)
 
 
 def surprisals(

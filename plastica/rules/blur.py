@@ -30,7 +30,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from plastica.errors import Refusal
 from plastica.learner import AbstractChainRule, Feedback
-from plastica.network import Network, drawn
+from plastica.network import Network, normal
 from plastica.rules.blur_variants import (
     Variant,
     activated,
@@ -187,7 +187,7 @@ class BLUR(AbstractChainRule):
             sigma=f"{sigma}_pair",
             sigma_last="identity_pair",
             sigma_back="identity",
-            told="error",
+            hears="error",
         )
         start = cls.random(jax.random.key(0), network, 2, 1.0, variant, normalised)
         return replace(
@@ -213,7 +213,7 @@ class BLUR(AbstractChainRule):
         if self.variant.synapses == "two sets":
             shapes += [(s, pre, post) for post, pre in layers[1:]]
             sources += sizes[2:]
-        w = drawn(key, shapes, sources)
+        w = normal(key, shapes, sources)
         a = tuple(jnp.zeros((self.k, batch, n)) for n in sizes)
         return BLURState(a, Synapses(w[: len(layers)], w[len(layers) :]))
 
@@ -291,7 +291,7 @@ class BLUR(AbstractChainRule):
     ) -> Float[Array, "k batch n_L"]:
         """The last layer's states when the label has come (3.3)."""
         right = target > 0
-        if self.variant.told == "error":
+        if self.variant.hears == "error":
             error = jax.nn.softmax(a[0]) - right.astype(a.dtype)
             return a.at[1].multiply(error).at[2:].set(0.0)
         return a.at[1].set(jnp.where(right, 1.0, -1.0)).at[2:].set(0.0)

@@ -34,7 +34,7 @@ class Variant(eqx.Module):
         sigma: non-linearity of hidden layers in the forward sweep.
         sigma_last: non-linearity of the last layer.
         sigma_back: non-linearity of the backward sweep.
-        told: what state 1 of the last layer becomes: the "label" (3.3), or its product
+        hears: what state 1 of the last layer becomes: the "label" (3.3), or its product
             with the "error" softmax - label, the derivative of the cross-entropy.
         batch: whether an update is the "sum" or the "mean" over a batch. A sum grows
             with the batch. With a mean, what no batch enters (f~, Eq. 8) weighs more.
@@ -64,7 +64,7 @@ class Variant(eqx.Module):
     sigma: str = "tanh"
     sigma_last: str = "tanh"
     sigma_back: str = "tanh"
-    told: Literal["label", "error"] = "label"
+    hears: Literal["label", "error"] = "label"
     batch: Literal["sum", "mean"] = "sum"
     normalised: Literal["all", "hidden"] = "all"  # layers, where a genome does that
     oja: Literal["none", "first", "whole", "released", "activations"] = "none"

@@ -225,11 +225,11 @@ class PMLPHebb(AbstractRule):
         """
         leaves, shape = jax.tree.flatten(cls.zeros(network, state, hidden, readout))
         keys = jax.random.split(key, len(leaves))
-        drawn = [
+        leaves = [
             scale * jax.random.normal(k, leaf.shape)
             for k, leaf in zip(keys, leaves, strict=True)
         ]
-        rule = jax.tree.unflatten(shape, drawn)
+        rule = jax.tree.unflatten(shape, leaves)
         if readout == "softmax":
             return rule
         b3 = rule.layers[-1].b3

@@ -2,8 +2,8 @@
 
 A neuron's body h_i and a synapse w_ij are small vectors, renewed at every tick by two
 networks that all neurons and all synapses share; the types of neurons, one a layer, are
-told apart by an embedding tau. Component 0 of a body is what it sends; component 1 is
-the pre-synaptic factor of the Hebbian product.
+distinguished by an embedding tau. Component 0 of a body is what it sends; component 1
+is the pre-synaptic factor of the Hebbian product.
 
 Where the text is garbled or silent, and what is done here:
 
@@ -27,7 +27,7 @@ from plastica import cells
 from plastica.cells import LSTM, MLP, OP, Activation, Part, Parts
 from plastica.errors import Refusal, check_words
 from plastica.learner import AbstractRule, Feedback
-from plastica.network import Network, drawn
+from plastica.network import Network, normal
 
 Effect = Literal["product", "put out"]
 Role = Literal["neuron", "synapse"]
@@ -44,7 +44,7 @@ class Feedforward(eqx.Module):
     mlp: MLP
     squash: Activation = eqx.field(static=True)
 
-    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
+    def __call__(self, s: Part, x: Parts, hebb: Part | float = 0.0) -> Part:
         """The next states of many neurons or synapses at once."""
         return cells.ACTIVATIONS[self.squash](self.mlp.of((s, *x)))
 
@@ -55,7 +55,7 @@ class Halved(eqx.Module):
     cell: LSTM
     seen: Activation = eqx.field(static=True)
 
-    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
+    def __call__(self, s: Part, x: Parts, hebb: Part | float = 0.0) -> Part:
         """The next states of many neurons or synapses at once."""
         h, c = jnp.split(s, 2, axis=-1)
         W = jnp.concatenate([self.cell.W_h, self.cell.W_x], axis=1)
@@ -68,19 +68,19 @@ class Gated(eqx.Module):
 
     mlp: MLP
 
-    def __call__(self, s: Part, x: Parts, drawn: Part | float = 0.0) -> Part:
-        """The next states of many at once; synapses are `drawn` to h_i h_j^1 too."""
+    def __call__(self, s: Part, x: Parts, hebb: Part | float = 0.0) -> Part:
+        """The next states of many at once; `hebb` is h_i h_j^1, of synapses."""
         a, b = jnp.split(self.mlp.of((s, *x)), 2, axis=-1)  # Eq. (10)
         g = jax.nn.sigmoid(a)  # Eq. (11)
         r = jnp.tanh(b)  # Eq. (12)
-        return (1 - g) * s + g * (r + drawn)  # Eq. (13)
+        return (1 - g) * s + g * (r + hebb)  # Eq. (13)
 
 
 Update = Feedforward | Halved | Gated
 
 
 def op(key: PRNGKeyArray, name: OP, role: Role, sizes: tuple[int, int, int]) -> Update:
-    """An OP of 001 by its name, drawn; `sizes`: of the state, x, and hidden layer."""
+    """An OP of 001 by its name, sampled; `sizes`: of the state, x, and hidden layer."""
     state, inputs, hidden = sizes
     if state < 2 or (name in SEEN and state % 2):
         raise Refusal(
@@ -227,7 +227,7 @@ class VectorNeuron(AbstractRule):
         n, sizes = self.answer.outputs, self.network.sizes
         heard = [sum(sizes[k] for k in self._heard(l)) for l in range(len(sizes))]
         shapes = [(size, many, n) for size, many in zip(sizes, heard, strict=True)]
-        w = drawn(key, shapes, heard)
+        w = normal(key, shapes, heard)
         return VectorNeuronState(tuple(jnp.zeros((size, n)) for size in sizes), w)
 
     def predict(

@@ -14,7 +14,7 @@ Where the authors' program departs from the text, and is followed here:
 - All micro-ticks of a layer hear the same two messages, and only the last one sends.
 - The forget gate is shifted by +5 and the input gate by -5, so that cells keep what
   they have.
-- The error that a batch is told is the derivative of its mean cross-entropy.
+- The error that a batch hears is the derivative of its mean cross-entropy.
 - An answer is `bound` tanh(y / bound), and the text has y.
 """
 
@@ -79,7 +79,7 @@ class VSML(AbstractChainRule):
         aggregate: how messages meet in a neuron: "mean" or "sum".
         error: "waits" for the next forward sweep (section 3.2), or "sweeps back" at
             once with x still there (section 3.1).
-        told_target: whether the target stands beside the error.
+        hears_target: whether the target stands beside the error.
         bound: answers are bound * tanh(y / bound); 0: y as it is.
 
     Raises:
@@ -110,7 +110,7 @@ class VSML(AbstractChainRule):
     micro_ticks: int = eqx.field(static=True, default=2)
     aggregate: Aggregate = eqx.field(static=True, default="mean")
     error: Error = eqx.field(static=True, default="waits")
-    told_target: bool = eqx.field(static=True, default=False)
+    hears_target: bool = eqx.field(static=True, default=False)
     bound: float = eqx.field(static=True, default=100.0)
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
     answers: ClassVar[frozenset[str]] = frozenset({"logits"})
@@ -121,7 +121,7 @@ class VSML(AbstractChainRule):
         M, N = self.C.shape
         if N % 2:
             raise Refusal(
-                f"half of a sub-LSTM's units are drawn at birth, got {N}; take {N + 1}"
+                f"half of a sub-LSTM is sampled at birth, got {N} units; take {N + 1}"
             )
         if M < 2:
             raise Refusal(f"a message holds an error and a target, got {M} numbers")
@@ -139,7 +139,7 @@ class VSML(AbstractChainRule):
         units: int = 16,
         messages: int = 8,
         layer_norm: bool = False,
-        **choices,
+        **options,
     ) -> Self:
         """Random matrices N(0, 1 / fan in), cut at two deviations; biases zero.
 
@@ -149,7 +149,7 @@ class VSML(AbstractChainRule):
             units: units of a sub-LSTM, N; an even number.
             messages: numbers of a message, M.
             layer_norm: whether messages are layer-normalised.
-            **choices: fields of the class from `micro_ticks` on.
+            **options: fields of the class from `micro_ticks` on.
 
         Returns:
             The rule.
@@ -158,14 +158,14 @@ class VSML(AbstractChainRule):
             Refusal: as the class.
         """
         keys = jax.random.split(key, 3)
-        W = _drawn(keys[0], (4 * units, 2 * messages + units))
-        C, U = (_drawn(key, (messages, units)) for key in keys[1:])
+        W = _normal(keys[0], (4 * units, 2 * messages + units))
+        C, U = (_normal(key, (messages, units)) for key in keys[1:])
         cell = LSTM(W[:, : 2 * messages], W[:, 2 * messages :], jnp.zeros(4 * units))
         none, shape = jnp.zeros(messages), (2, messages)
         if layer_norm:
-            choices |= {"gain": jnp.ones(shape), "offset": jnp.zeros(shape)}
+            options |= {"gain": jnp.ones(shape), "offset": jnp.zeros(shape)}
         theta = {"cell": cell, "C": C, "b_C": none, "U": U, "b_U": none}
-        return cls(network=network, **theta, **choices)
+        return cls(network=network, **theta, **options)
 
     def init(self, key: PRNGKeyArray, x: Float[Array, "*batch n_1"]) -> VSMLState:
         """Blank but for the first half of c, N(0, 1 / n_pre); all of a batch alike."""
@@ -173,7 +173,7 @@ class VSML(AbstractChainRule):
         grids = list(zip(sizes[1:], sizes[:-1], strict=True))
         c = []
         for own, grid in zip(jax.random.split(key, len(grids)), grids, strict=True):
-            half = _drawn(own, (N // 2, *grid))
+            half = _normal(own, (N // 2, *grid))
             newborn = jnp.concatenate([half, jnp.zeros_like(half)])
             c.append(jnp.broadcast_to(newborn, (*batch, N, *grid)))
         return VSMLState(
@@ -222,14 +222,14 @@ class VSML(AbstractChainRule):
         y = self.sent_forward(state.h[-1])[OUTPUT]
         if self.bound:
             y = self.bound * jnp.tanh(y / self.bound)
-        return self._told(state._replace(y=y), jnp.zeros_like(y)), y
+        return self._heard(state._replace(y=y), jnp.zeros_like(y)), y
 
     def _learn(self, state, error, target):
-        state = self._told(state, error, *([target] if self.told_target else []))
+        state = self._heard(state, error, *([target] if self.hears_target else []))
         if self.error == "waits":
             return state
         state = self._sweep(state, reversed(range(len(state.h))))
-        return self._told(state, jnp.zeros_like(error))
+        return self._heard(state, jnp.zeros_like(error))
 
     def _sweep(self, state: VSMLState, layers: Iterable[int]) -> VSMLState:
         """The layers of sub-LSTMs in turn, each hearing the newest messages."""
@@ -303,11 +303,11 @@ class VSML(AbstractChainRule):
         silence = jnp.zeros((len(self.b_C) - len(parts), len(parts[0])))
         return jnp.concatenate([jnp.stack(parts), silence])
 
-    def _told(self, state, *parts) -> VSMLState:
+    def _heard(self, state, *parts) -> VSMLState:
         return state._replace(backward=(*state.backward[:-1], self.message(*parts)))
 
 
-def _drawn(key, shape):
+def _normal(key, shape):
     """N(0, 1 / n) for the last axis of length n, cut at two deviations."""
     return jax.random.truncated_normal(key, -2, 2, shape) / jnp.sqrt(shape[-1])
 

@@ -50,18 +50,19 @@ def measured(
         tried = replace(engine, chunk=chunk)
 
         @eqx.filter_jit
-        def lived(theta, objective, key, tried=tried):
+        def generation(theta, objective, key, tried=tried):
             thetas = theta[None] + 0.01 * noise(key, members, theta.size)
             carries = jax.vmap(lambda t: objective.init(learner_of(t), key))(thetas)
             return tried.live(thetas, learner_of, objective, carries, key)[0]
 
-        lived = lived.lower(theta, objective, key).compile()
-        needs = lived.compiled.memory_analysis().temp_size_in_bytes
+        generation = generation.lower(theta, objective, key).compile()
+        needs = generation.compiled.memory_analysis().temp_size_in_bytes
         if seconds and not cluster.unanimous(needs < machine.room()):
             break
-        jax.block_until_ready(lived(theta, objective, key))
+        jax.block_until_ready(generation(theta, objective, key))
         seconds[chunk] = min(
-            spent(lambda lived=lived: lived(theta, objective, key)) for _ in range(3)
+            spent(lambda generation=generation: generation(theta, objective, key))
+            for _ in range(3)
         )
     fastest = min(seconds, key=lambda chunk: seconds[chunk])
     return replace(engine, chunk=fastest), seconds

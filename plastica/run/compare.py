@@ -15,7 +15,7 @@ from plastica.shown import Panel, Table
 from plastica.shown.plots import lines
 from plastica.store import write_text
 
-TELLING = ["text", "length", "hidden", "population", "search", "rule", "task", "told"]
+TELLING = ["text", "length", "hidden", "population", "search", "rule", "task", "hears"]
 
 
 def compare(
@@ -98,13 +98,15 @@ def figure_page(
 def _without_seed(config: dict) -> str:
     """What a run is called beside others: its experiment, and what tells it apart."""
     source = config.get("source") or {"experiment": "experiment", "arguments": {}}
-    told = [
+    knobs = [
         f"{name} {json.dumps(source['arguments'][name])}"
         for name in TELLING
         if name in source["arguments"]
     ]
     return (
-        f"{source['experiment']} ({', '.join(told)})" if told else source["experiment"]
+        f"{source['experiment']} ({', '.join(knobs)})"
+        if knobs
+        else source["experiment"]
     )
 
 

@@ -1,5 +1,6 @@
 """Whether a generation fits the memory: an estimate from shapes, before it is lived."""
 
+from bisect import bisect_right
 from math import isqrt
 
 import equinox as eqx
@@ -14,7 +15,7 @@ from plastica.objective import AbstractObjective, Lifetime
 from plastica.search import AbstractSearch, MetaGradient
 
 COPIES = 2  # of a state: a tick reads one, and writes another
-STEPS = 20  # of the bisection for the largest network that fits
+PARTS = 1_000  # of a network, of which the largest number that fits is found
 
 
 def refuse_too_large(
@@ -24,21 +25,17 @@ def refuse_too_large(
     members: int,
 ) -> None:
     """Refuse lives that need more memory than is free, `members` of them at once."""
-
-    def needs(share: float) -> int:
-        return needed(search, scaled(learner, share), objective, members)
-
-    free = machine.room()
-    if (whole := needs(1.0)) <= free:
+    free, fitting = machine.room(), ""
+    if (whole := needed(search, learner, objective, members)) <= free:
         return
-    low, high = 0.0, 1.0
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if needs(middle) <= free else (low, middle)
-    fitting = ""
-    if isinstance(learner, AbstractRule) and low > 0:
-        layers = ", ".join(f"{n:,}" for n in scaled(learner, low).network.sizes)
-        fitting = f"; layers of {layers} units fit"
+    if isinstance(rule := learner, AbstractRule):
+
+        def needs(part: int) -> int:
+            return needed(search, scaled(rule, part / PARTS), objective, members)
+
+        if most := bisect_right(range(PARTS), free, key=needs) - 1:
+            sizes = scaled(rule, most / PARTS).network.sizes
+            fitting = f"; layers of {', '.join(f'{n:,}' for n in sizes)} units fit"
     raise Refusal(
         f"a generation needs at least {_gib(whole)} of memory, and {_gib(free)} are "
         f"free{fitting}; take fewer units, or fewer lives"
@@ -68,13 +65,11 @@ def needed(
     return theta + members * max(of_entries)
 
 
-def scaled(learner: AbstractLearner, share: float) -> AbstractLearner:
-    """A rule with this share of its hidden units; another learner stays as it is."""
-    if not isinstance(learner, AbstractRule):
-        return learner
-    first, *hidden, last = learner.network.sizes
+def scaled(rule: AbstractRule, share: float) -> AbstractRule:
+    """The rule on a network with this share of the hidden units."""
+    first, *hidden, last = rule.network.sizes
     sizes = (first, *(max(int(n * share), 1) for n in hidden), last)
-    return learner.on(Network(sizes, learner.network.edges))
+    return rule.on(Network(sizes, rule.network.edges))
 
 
 def _bytes(tree) -> int:

@@ -1,4 +1,4 @@
-"""What is kept of a run for good: a small record, from which figures are drawn."""
+"""What is kept of a run for good: a small record, from which figures are made."""
 
 import json
 import math
@@ -33,11 +33,11 @@ def record(place: Path) -> Record:
     curve = [(r["generation"], r["eval/loss"]) for r in rows if "eval/loss" in r]
     step = max(len(curve) // CURVE_POINTS, 1)
     losses = [row.get("train/loss") for row in rows[1:]]
-    told = ("source", "seed", "members", "data", "versions", "commit", "started")
+    named = ("source", "seed", "members", "data", "versions", "commit", "started")
     machine = ("processor", "cores", "devices", "x64")
     shown = Shown.read(read_scores(folder.scores))
     scores = json.dumps(shown.described(recorded_only=True))
-    return {name: config.get(name) for name in told} | {
+    return {name: config.get(name) for name in named} | {
         "warm_start": is_bundle(folder.start),
         "generations": rows[-1]["generation"],
         "seconds": rows[-1]["seconds"],
@@ -70,12 +70,12 @@ def write_records(path: Path, records: Records) -> None:
 
 def read_records(path: Path) -> list[Record]:
     """Records of runs from a file of JSON lines, as they are written today."""
-    told = read_lines(path)
-    if not all({"source", "scores"} <= set(each) for each in told):
+    lines = read_lines(path)
+    if not all({"source", "scores"} <= set(each) for each in lines):
         raise Refusal(
             f"{path} has lines that are no records of runs; bring back the file"
         )
-    return [each | {"scores": upgraded(each["scores"])} for each in told]
+    return [each | {"scores": upgraded(each["scores"])} for each in lines]
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -85,8 +85,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             f"there are no records at {path}; plastica reproduce and record make them"
         )
     try:
-        told = [json.loads(line) for line in path.read_text().splitlines() if line]
-        return [dict(each) for each in told]
+        lines = [json.loads(line) for line in path.read_text().splitlines() if line]
+        return [dict(each) for each in lines]
     except (ValueError, TypeError) as error:
         raise Refusal(
             f"{path} is not JSON lines: {error}; run the sweep again"
@@ -95,9 +95,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def read_scores(path: Path) -> dict[str, Any]:
     """What a run's rule showed, as `Shown.described` has it."""
-    told = read_json(path)
+    scores_read = read_json(path)
     try:
-        scores = upgraded(told)
+        scores = upgraded(scores_read)
         Shown.read(scores).table.lines()
     except UNFIT as error:
         raise Damaged(f"{path} does not hold scores: {error}") from error
@@ -124,8 +124,8 @@ def upgraded(scores: dict[str, Any]) -> dict[str, Any]:
     if toys:
         extras["planes"] = {"kind": "Planes", "toys": toys}
     if sizes := lists.pop("synapses", None):
-        told = {"curves": {"synapses": sizes}, "x": "lesson", "y": ""}
-        extras["synapses"] = {"kind": "Curves"} | told
+        curves = {"curves": {"synapses": sizes}, "x": "lesson", "y": ""}
+        extras["synapses"] = {"kind": "Curves"} | curves
     if any(isinstance(row, str) for each in lists.values() for row in each):
         extras["antisymmetric"] = {"kind": "Antisymmetric", "rows": lists}
     elif lists:

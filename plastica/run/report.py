@@ -27,8 +27,8 @@ white-space:pre-wrap}
 
 def write(folder: RunFolder) -> Path:
     """Draws a run's `report.html` from what its folder holds, and returns its path."""
-    config, told = folder.config(), read_scores(folder.scores)
-    panels = [learning_curve(folder.rows(), told), *Shown.read(told).panels()]
+    config, scores = folder.config(), read_scores(folder.scores)
+    panels = [learning_curve(folder.rows(), scores), *Shown.read(scores).panels()]
     recorded = f"<pre>{html.escape(json.dumps(config, indent=2))}</pre>"
     panels.append(Panel("What was run", "", recorded))
     name = (config.get("source") or {}).get("experiment", "experiment")
@@ -36,7 +36,7 @@ def write(folder: RunFolder) -> Path:
     return folder.report
 
 
-def learning_curve(rows: Sequence[Mapping], told: Mapping[str, Any]) -> Panel:
+def learning_curve(rows: Sequence[Mapping], scores: Mapping[str, Any]) -> Panel:
     """Losses by generation, on training and held-out data, beside the yardsticks."""
     curves = {
         name: tuple(np.array(pairs).T)
@@ -45,8 +45,8 @@ def learning_curve(rows: Sequence[Mapping], told: Mapping[str, Any]) -> Panel:
             pairs := [(r["generation"], r[key]) for r in rows if r.get(key) is not None]
         )
     }
-    levels = told.get("yardsticks")
-    unit = told.get("unit", "loss") if levels else "loss"
+    levels = scores.get("yardsticks")
+    unit = scores.get("unit", "loss") if levels else "loss"
     caption = (
         "Training: the mean over the members of a generation. Held out: the mean of "
         "the search's distribution, on data that the search does not see."

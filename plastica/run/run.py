@@ -98,8 +98,8 @@ class Run:
             learners["where it began"] = start
         key = jax.random.key(self.experiment.seed)
         shown = self.experiment.shown(learners, key)
-        told = shown.described() | {"yardsticks": self.yardsticks}
-        write_json(self.folder.scores, told)
+        scores = shown.described() | {"yardsticks": self.yardsticks}
+        write_json(self.folder.scores, scores)
         return shown
 
 

@@ -22,7 +22,7 @@ from plastica.shown import Panel, Table
 from plastica.store import suffixed
 
 INTERRUPTED = (75, 130, -2, -15)  # exit statuses of runs that a signal ended
-Drawn = tuple[Table, list[Panel]]  # what a sweep's records become
+Figure = tuple[Table, list[Panel]]  # what a sweep's records become
 LONGEST = 240  # bytes of a folder's name, and room for a suffix
 
 
@@ -54,14 +54,14 @@ class Planned:
 Runs = tuple[Planned, ...]
 
 
-def grid(experiment: str, **choices: Any) -> Runs:
-    """A run for every combination of the choices, the last one varying fastest.
+def grid(experiment: str, **knobs: Any) -> Runs:
+    """A run for every combination of the knobs' values, the last one varying fastest.
 
-    A list or a range holds choices; any other value is given to every run.
+    A list or a range holds several values; any other value is given to every run.
     """
-    several = [c if isinstance(c, list | range) else [c] for c in choices.values()]
+    several = [c if isinstance(c, list | range) else [c] for c in knobs.values()]
     return tuple(
-        Planned(experiment, dict(zip(choices, chosen, strict=True)))
+        Planned(experiment, dict(zip(knobs, chosen, strict=True)))
         for chosen in product(*several)
     )
 
@@ -81,7 +81,7 @@ class Sweep:
     """
 
     runs: Runs
-    draw: Callable[[Records], Drawn]
+    draw: Callable[[Records], Figure]
 
 
 def run_sweep(
@@ -123,8 +123,8 @@ def run_sweep(
             say(f"{done} of {len(todo)}: {place.name} {how}")
     places = {run.name: runs / run.name for run in sweep.runs}
     made = {name: record(place) for name, place in places.items() if finished(place)}
-    told = {**elsewhere, **made}
-    records = [told[name] for name in places if name in told]
+    known = {**elsewhere, **made}
+    records = [known[name] for name in places if name in known]
     write_records(folder / "records.jsonl", records)
     return records
 
@@ -146,11 +146,11 @@ def made_elsewhere(
         return None if full is None else json.dumps([experiment, full], sort_keys=True)
 
     records = {}
-    for told in known:
-        by_row = "where it began" in (told["scores"] or {}).get("rows", {})  # of old
-        if told["source"] and not told.get("warm_start", by_row):
-            source = told["source"]["experiment"], told["source"]["arguments"]
-            records[asked(*source)] = told
+    for record in known:
+        by_row = "where it began" in (record["scores"] or {}).get("rows", {})  # of old
+        if record["source"] and not record.get("warm_start", by_row):
+            source = record["source"]["experiment"], record["source"]["arguments"]
+            records[asked(*source)] = record
     begun_from = {run.start.name for run in sweep.runs if run.start}
     alone = (r for r in sweep.runs if not r.start and r.name not in begun_from)
     return {

@@ -69,7 +69,7 @@ def train(
     """
     if init_from is not None:
         experiment = replace(experiment, learner=init_from)
-    run = Run(experiment, cluster.told(_named(out, experiment.source)))
+    run = Run(experiment, cluster.leader_says(_named(out, experiment.source)))
     cluster.led(run.folder.refuse_if_used)
 
     def go() -> None:
@@ -124,7 +124,7 @@ def resume(
     """
     run = Run(experiment, folder)
     begun = run.folder.config()  # refuses what is no run, before anything is written
-    if (had := begun.get("data", {})) != (have := dict(experiment.sources)):
+    if (had := begun.get("data", {})) != (have := dict(experiment.data)):
         names = sorted({name for name, _ in had.items() ^ have.items()})
         raise Refusal(
             f"{folder} was started on other data: {', '.join(names)} is not what it "
@@ -186,7 +186,7 @@ def _settled(experiment: Experiment, engine: Engine) -> tuple[Engine, dict[int, 
     engine = replace(engine, kind="native" if cluster.unanimous(native) else "xla")
     key = jax.random.key(experiment.seed)
     engine, chunks = measured(engine, experiment.search, learner, objective, key)
-    chunk = cluster.told(str(engine.chunk or ""))  # clocks differ
+    chunk = cluster.leader_says(str(engine.chunk or ""))  # clocks differ
     return replace(engine, chunk=int(chunk) if chunk else None), chunks
 
 
@@ -222,7 +222,7 @@ def _config(experiment: Experiment, engine: Engine, chunks: dict) -> dict:
         "engine": engine.kind,
         "kernel": library.checksum(),
         "chunk_seconds": {str(k): round(v, 5) for k, v in chunks.items()},
-        "data": dict(experiment.sources),
+        "data": dict(experiment.data),
         "started": machine.now(),
         **machine.description(),
     }

@@ -145,8 +145,8 @@ def noise(
     """
 
     def own(member):
-        drawn = jax.random.normal(jax.random.fold_in(key, member), (size,))
-        return deviation(member) * drawn
+        normal = jax.random.normal(jax.random.fold_in(key, member), (size,))
+        return deviation(member) * normal
 
     def share(members):
         if jax.default_backend() == "cpu":  # a large theta is far faster so
@@ -204,7 +204,7 @@ def _in_chunks(one, members, many: int, chunk: int):
     """
     starts = jnp.minimum(jnp.arange(0, many, chunk), many - chunk)
 
-    def lived(start):
+    def chunk_of(start):
         here = partial(
             jax.lax.dynamic_slice_in_dim, start_index=start, slice_size=chunk
         )
@@ -215,7 +215,7 @@ def _in_chunks(one, members, many: int, chunk: int):
         first = each[:whole].reshape(whole * chunk, *each.shape[2:])
         return jnp.concatenate([first, each[-1, chunk - rest :]]) if rest else first
 
-    return jax.tree.map(joined, jax.lax.map(lived, starts))
+    return jax.tree.map(joined, jax.lax.map(chunk_of, starts))
 
 
 def _mesh():

@@ -92,11 +92,10 @@ def advance(
     the one before it.
     """
     if search.compiled:
-        state, lived, told = _looped(
-            search, state, objective, key, engine, np.int32(first), np.int32(count)
-        )
-        told = {name: np.asarray(each)[: int(lived)] for name, each in told.items()}
-        rows = [dict(zip(told, row, strict=True)) for row in zip(*told.values())]  # noqa: B905
+        asked = np.int32(first), np.int32(count)
+        state, done, stacked = _looped(search, state, objective, key, engine, *asked)
+        metrics = {name: np.asarray(each) for name, each in stacked.items()}
+        rows = [{n: each[i] for n, each in metrics.items()} for i in range(int(done))]
         return state, rows
     rows = []
     for number in range(first, first + count):
@@ -127,20 +126,20 @@ def _looped(search, state, objective, key, engine, first, count):
         return eqx.filter(after, eqx.is_array), metrics
 
     def round_of(going):
-        arrays, lived, _, told = going
-        after, metrics = one(arrays, first + lived)
+        arrays, done, _, stacked = going
+        after, metrics = one(arrays, first + done)
         failed = metrics["failed"]
         kept = jax.tree.map(lambda a, b: jnp.where(failed, a, b), arrays, after)
-        told = {name: told[name].at[lived].set(m) for name, m in metrics.items()}
-        return kept, lived + 1, failed, told
+        stacked = {name: stacked[name].at[done].set(m) for name, m in metrics.items()}
+        return kept, done + 1, failed, stacked
 
     shapes = jax.eval_shape(one, arrays, first)[1]
-    told = {name: jnp.zeros(MOST, shape.dtype) for name, shape in shapes.items()}
-    going = arrays, jnp.zeros((), jnp.int32), jnp.zeros((), bool), told
-    arrays, lived, _, told = jax.lax.while_loop(
+    stacked = {name: jnp.zeros(MOST, shape.dtype) for name, shape in shapes.items()}
+    going = arrays, jnp.zeros((), jnp.int32), jnp.zeros((), bool), stacked
+    arrays, done, _, stacked = jax.lax.while_loop(
         lambda going: (going[1] < count) & ~going[2], round_of, going
     )
-    return eqx.combine(arrays, static), lived, told
+    return eqx.combine(arrays, static), done, stacked
 
 
 def summary(losses: Float[Array, "members"]) -> Metrics:

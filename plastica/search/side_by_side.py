@@ -75,21 +75,23 @@ class SideBySide(AbstractSearch):
         engine: Engine = Engine(),
     ) -> tuple[SideBySideState, Metrics]:
         """A generation of every run; the metrics are means, but for the counts."""
-        lived = [
+        each_after = [
             self.each.generation(run, objective, jax.random.fold_in(key, i), engine)
             for i, run in enumerate(state.runs)
         ]
-        now = jnp.stack([jnp.asarray(metrics["train/loss"]) for _, metrics in lived])
+        now = jnp.stack(
+            [jnp.asarray(metrics["train/loss"]) for _, metrics in each_after]
+        )
         before = jnp.where(jnp.isfinite(state.losses), state.losses, now)
         recent = MEMORY * before + (1 - MEMORY) * now
         losses = jnp.where(jnp.isfinite(now), recent, state.losses)
-        told = [metrics for _, metrics in lived]
+        metrics_of = [metrics for _, metrics in each_after]
         finite = [float(loss) for loss in now if math.isfinite(loss)]
-        return SideBySideState(tuple(run for run, _ in lived), losses), {
+        return SideBySideState(tuple(run for run, _ in each_after), losses), {
             "train/loss": sum(finite) / max(len(finite), 1) if finite else math.nan,
             "train/best": jnp.min(losses),
-            "diverged": sum(int(metrics["diverged"]) for metrics in told),
-            "failed": all(bool(metrics["failed"]) for metrics in told),
+            "diverged": sum(int(metrics["diverged"]) for metrics in metrics_of),
+            "failed": all(bool(metrics["failed"]) for metrics in metrics_of),
         }
 
     def staged(self, state: SideBySideState) -> SideBySideState:

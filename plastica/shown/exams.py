@@ -14,7 +14,7 @@ from plastica.learner import AbstractLearner, AbstractRule
 from plastica.lifetime import birth, live
 from plastica.rules import BLUR
 from plastica.shown.extras import SIDE, WRONG, Curves, Extras, Planes, Rivals
-from plastica.shown.shown import AbstractExhibit, Lived, plain
+from plastica.shown.shown import AbstractExhibit, Outcome, plain
 from plastica.tasks import Toy
 from plastica.tasks.course import AbstractCourse
 
@@ -58,7 +58,7 @@ class Exams(AbstractExhibit):
         """The rivals."""
         return dict(self.rivals)
 
-    def lived(self, learner: AbstractLearner, key: PRNGKeyArray) -> Lived:
+    def outcome(self, learner: AbstractLearner, key: PRNGKeyArray) -> Outcome:
         """The share of answers that are wrong, by course; last the mean of exams.
 
         Before the exams those at the moments. A life's losses are the mean share wrong
@@ -72,12 +72,12 @@ class Exams(AbstractExhibit):
             early |= {f"{name}, after {m}": lessons[:, m] for m in self.moments}
             life[name] = lessons[:, :FIRST].mean(0)
         mean = np.stack(list(exams.values())).mean(0)
-        return Lived(learner, early | exams | {"mean": mean}, life)
+        return Outcome(learner, early | exams | {"mean": mean}, life)
 
-    def closely(self, lived: Sequence[Lived], key: PRNGKeyArray) -> Extras:
+    def closely(self, outcomes: Sequence[Outcome], key: PRNGKeyArray) -> Extras:
         """How toys are divided; of the last course synapses' sizes, and the rivals."""
         extras: Extras = {}
-        there = {name: self._there(lived[0].who, name) for name in self.courses}
+        there = {name: self._there(outcomes[0].who, name) for name in self.courses}
         toys = {
             name: _plane(there[name], course, key)
             for name, course in self.courses.items()
@@ -90,7 +90,7 @@ class Exams(AbstractExhibit):
             sizes = plain({last: _sizes(there[last], course, key)})
             extras["synapses"] = Curves(sizes, "lesson", "root mean square")
         if self.rivals:
-            own, *wrong = (plain(each.life)[last] for each in lived)
+            own, *wrong = (plain(each.life)[last] for each in outcomes)
             curves = dict(zip(self.rivals, wrong[-len(self.rivals) :], strict=True))
             extras["rivals"] = Rivals(curves, own, last)
         return extras

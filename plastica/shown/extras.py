@@ -36,7 +36,7 @@ class AbstractExtra:
     """Something to see beside the table: plain words and numbers that draw themselves.
 
     Its fields are what JSON has. `recorded` extras go into the small records of runs,
-    from which figures are drawn; the others stay in the run's folder.
+    from which figures are made; the others stay in the run's folder.
     """
 
     recorded: bool = field(default=True, kw_only=True)
@@ -99,16 +99,20 @@ class Planes(AbstractExtra):
         from matplotlib.colors import ListedColormap
         from matplotlib.figure import Figure
 
-        rows = 1 + max(len(told["grids"]) for told in self.toys.values())
+        rows = 1 + max(len(toy_shown["grids"]) for toy_shown in self.toys.values())
         size = 1.3 * len(self.toys), 1.4 * rows
         figure = Figure(figsize=size, layout="constrained")
         columns = figure.subplots(rows, len(self.toys), squeeze=False).T
         among: Any = {"cmap": ListedColormap(COLOURS[:5]), "vmin": 0, "vmax": 4}
         flat = {"origin": "lower", "alpha": 0.6, "interpolation": "none"} | among
-        for (toy, told), (top, *below) in zip(self.toys.items(), columns, strict=True):
-            top.scatter(*np.array(told["points"]).T, s=2, c=told["answers"], **among)
+        for (toy, toy_shown), (top, *below) in zip(
+            self.toys.items(), columns, strict=True
+        ):
+            top.scatter(
+                *np.array(toy_shown["points"]).T, s=2, c=toy_shown["answers"], **among
+            )
             top.set_title(toy, fontsize=8)
-            for axes, grid in zip(below, told["grids"], strict=True):
+            for axes, grid in zip(below, toy_shown["grids"], strict=True):
                 axes.imshow(np.array(list(grid), int).reshape(SIDE, SIDE), **flat)
             for axes in (top, *below):
                 axes.set(xticks=[], yticks=[], aspect="equal")

@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray
 from plastica.learner import AbstractLearner, names
 from plastica.lifetime import birth, life, live
 from plastica.objective import AbstractObjective, Lifetime
-from plastica.shown.shown import AbstractExhibit, Curves, Extras, Lived, plain
+from plastica.shown.shown import AbstractExhibit, Curves, Extras, Outcome, plain
 from plastica.task import AbstractTask, Loss, World
 
 JUDGED = 5  # keys of an objective that says no more than its loss
@@ -37,46 +37,48 @@ class General(AbstractExhibit):
         whole = self.objective
         if not isinstance(whole, Lifetime) or whole.judge != "value":
             return {}
-        told = [entry.task.yardsticks() for entry in whole.entries]
+        levels = [entry.task.yardsticks() for entry in whole.entries]
         weights = [entry.weight for entry in whole.entries]
-        common = [name for name in told[0] if all(name in each for each in told)]
-        means = {n: np.average([each[n] for each in told], 0, weights) for n in common}
+        common = [name for name in levels[0] if all(name in each for each in levels)]
+        means = {
+            n: np.average([each[n] for each in levels], 0, weights) for n in common
+        }
         return {name: float(mean) for name, mean in means.items()}
 
     def heading(self) -> tuple[str, str]:
         """How many lives, or calls of the objective."""
         whole = isinstance(self.objective, Lifetime)
-        lived = f"{self.lives} lives" if whole else f"{JUDGED} calls"
-        return f"{lived} in new worlds", ""
+        many = f"{self.lives} lives" if whole else f"{JUDGED} calls"
+        return f"{many} in new worlds", ""
 
     def beside(self) -> dict[str, AbstractLearner]:
         """What the search began with."""
         return {"untrained": self.untrained}
 
-    def lived(self, learner: AbstractLearner, key: PRNGKeyArray) -> Lived:
+    def outcome(self, learner: AbstractLearner, key: PRNGKeyArray) -> Outcome:
         """Losses and misses of lives, means over entries; the first entry's by tick."""
         if not isinstance(self.objective, Lifetime):
             keys = jax.random.split(key, JUDGED)
             losses = _judged(self.objective, learner, keys)
-            return Lived(learner, {"loss": losses}, {})
+            return Outcome(learner, {"loss": losses}, {})
         whole = replace(self.objective, lives=self.lives)
-        told = []
+        losses_of = []
         for entry, keys in zip(whole.entries, whole.keys(key), strict=True):
             losses = every_loss(entry.moved(learner), entry.task, keys)
             value, weight, miss = map(np.asarray, losses)
-            told.append([weight * value, weight * miss])
+            losses_of.append([weight * value, weight * miss])
         weights = [entry.weight for entry in whole.entries]
-        sums = np.array([[each.sum(1) for each in own] for own in told])
+        sums = np.array([[each.sum(1) for each in own] for own in losses_of])
         loss, miss = np.average(sums, 0, weights)
         row = {"loss": loss, "miss": miss}
-        return Lived(learner, row, {"loss": told[0][0].mean(0)})
+        return Outcome(learner, row, {"loss": losses_of[0][0].mean(0)})
 
-    def closely(self, lived: Sequence[Lived], key: PRNGKeyArray) -> Extras:
+    def closely(self, outcomes: Sequence[Outcome], key: PRNGKeyArray) -> Extras:
         """The norms of one life, where there are whole ones."""
         if not isinstance(self.objective, Lifetime):
             return {}
         entry = self.objective.entries[0]
-        return {NORMS: watched(entry.moved(lived[0].who), entry.task, key)[2]}
+        return {NORMS: watched(entry.moved(outcomes[0].who), entry.task, key)[2]}
 
 
 @eqx.filter_jit
@@ -112,7 +114,7 @@ def _judged(objective, learner, keys):
     """An objective's own loss."""
 
     def one(key):
-        born, lived = jax.random.split(key)
-        return objective(learner, objective.init(learner, born), lived)[0]
+        born, lives = jax.random.split(key)
+        return objective(learner, objective.init(learner, born), lives)[0]
 
     return jax.lax.map(one, keys)

@@ -16,7 +16,7 @@ def lines(
     log: bool = False,
     levels: Mapping[str, float] | None = None,
 ) -> str:
-    """Curves by name, each `y` or `(x, y)`; `levels` are drawn as dashed lines."""
+    """Curves by name, each `y` or `(x, y)`; `levels` are dashed lines."""
     figure, axes = new_figure()
     for i, (name, curve) in enumerate(curves.items()):
         points = curve if isinstance(curve, tuple) else (np.arange(len(curve)), curve)

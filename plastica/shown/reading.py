@@ -16,7 +16,7 @@ from plastica.data import Alphabet
 from plastica.learner import AbstractLearner
 from plastica.shown.extras import Curves, Extras, Passage, by_reading
 from plastica.shown.general import NORMS, every_loss, watched
-from plastica.shown.shown import AbstractExhibit, Learners, Lived, plain
+from plastica.shown.shown import AbstractExhibit, Learners, Outcome, plain
 from plastica.tasks.remember import FreshLives
 from plastica.tasks.text import Text
 
@@ -56,10 +56,10 @@ class Reading(AbstractExhibit):
             f"ahead. {BITS:.3f} bits are a nat.",
         )
 
-    def lived(self, learner: AbstractLearner, key: PRNGKeyArray) -> Lived:
+    def outcome(self, learner: AbstractLearner, key: PRNGKeyArray) -> Outcome:
         """Nats per symbol of every reading; at every position, reading by reading."""
         nats = self._readings(self.task, learner, key)
-        return Lived(learner, self._row(nats.mean(2)), by_reading(nats.mean(0)))
+        return Outcome(learner, self._row(nats.mean(2)), by_reading(nats.mean(0)))
 
     def below(self, learners: Learners, key: PRNGKeyArray) -> dict[str, dict]:
         """Learners on other texts, and the yardsticks."""
@@ -71,9 +71,9 @@ class Reading(AbstractExhibit):
         rows |= self._yardsticks(key)
         return {name: self._row(nats) for name, nats in rows.items()}
 
-    def closely(self, lived: Sequence[Lived], key: PRNGKeyArray) -> Extras:
+    def closely(self, outcomes: Sequence[Outcome], key: PRNGKeyArray) -> Extras:
         """A passage as it was read, and the norms of all that lived meanwhile."""
-        world, loss, norms = watched(lived[0].who, self.task, key)
+        world, loss, norms = watched(outcomes[0].who, self.task, key)
         text = _characters(self.alphabet, np.asarray(self.task.passage(world)))
         nats = np.asarray(loss.value, float).reshape(self.task.readings, -1)
         passage = Passage(text, nats.tolist(), self.task.symbols)
@@ -128,7 +128,7 @@ class Remembering(AbstractExhibit):
             f"context models have read the last {past.window + past.delay} symbols.",
         )
 
-    def lived(self, learner: AbstractLearner, key: PRNGKeyArray) -> Lived:
+    def outcome(self, learner: AbstractLearner, key: PRNGKeyArray) -> Outcome:
         """Nats per symbol in the second half of the lives, with errors over lives.
 
         A life's losses are the means of every window, at each of its ticks.
@@ -139,17 +139,19 @@ class Remembering(AbstractExhibit):
         row = {name: own.mean((0, 2)) for name, own in late.items()}
         T = self.fresh.remember.window
         life = {n: np.repeat(each[n].mean((1, 2)), T) for n in (PAST, PRESENT)}
-        return Lived(learner, row, life, {PAST: late[PAST].mean((0, 1))})
+        return Outcome(learner, row, life, {PAST: late[PAST].mean((0, 1))})
 
     def below(self, learners: Learners, key: PRNGKeyArray) -> dict[str, dict]:
         """Models that have read what was before."""
         rows = self._yardsticks().items()
         return {n: dict(zip((PRESENT, PAST), nats, strict=True)) for n, nats in rows}
 
-    def closely(self, lived: Sequence[Lived], key: PRNGKeyArray) -> Extras:
+    def closely(self, outcomes: Sequence[Outcome], key: PRNGKeyArray) -> Extras:
         """What is known of a snippet, symbol by symbol."""
         axes = "symbol of the snippet", self.unit
-        return {SNIPPET: Curves(plain(lived[0].seen), *axes, SNIPPETS, recorded=False)}
+        return {
+            SNIPPET: Curves(plain(outcomes[0].seen), *axes, SNIPPETS, recorded=False)
+        }
 
     def _yardsticks(self) -> dict[str, Float[np.ndarray, "both snippets"]]:
         """A hundred windows and snippets, of models that read P symbols before."""
@@ -169,7 +171,7 @@ class Remembering(AbstractExhibit):
         return {"uniform": np.full((2, 100), math.log(K))} | rows
 
 
-_fresh_lives = eqx.filter_jit(FreshLives.lived)
+_fresh_lives = eqx.filter_jit(FreshLives.outcome)
 
 
 def _characters(alphabet: Alphabet, symbols) -> list[str]:

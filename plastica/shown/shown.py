@@ -156,27 +156,29 @@ class Shown:
         }
 
     @classmethod
-    def read(cls, told: Mapping[str, Any]) -> Self:
+    def read(cls, scores: Mapping[str, Any]) -> Self:
         """The opposite of `described`; extras of unknown kinds are left out.
 
         Kinds are looked up among those that there are; nothing is executed.
 
         Args:
-            told: the dictionary.
+            scores: the dictionary.
 
         Returns:
             What was described.
         """
         kinds = {kind.__name__: kind for kind in AbstractExtra.__subclasses__()}
-        rows = ((n, tuple(Score(**c) for c in row)) for n, row in told["rows"].items())
+        rows = (
+            (n, tuple(Score(**c) for c in row)) for n, row in scores["rows"].items()
+        )
         extras = {}
-        for name, extra in told.get("extras", {}).items():
+        for name, extra in scores.get("extras", {}).items():
             fields = dict(extra)
             if (kind := fields.pop("kind", None)) in kinds:
                 extras[name] = kinds[kind](**fields)
-        heads = tuple(told["columns"])
-        table = Table(told["title"], heads, tuple(rows), told.get("note", ""))
-        return cls(table, told.get("unit", "loss"), told["life"], extras)
+        heads = tuple(scores["columns"])
+        table = Table(scores["title"], heads, tuple(rows), scores.get("note", ""))
+        return cls(table, scores.get("unit", "loss"), scores["life"], extras)
 
     def panels(self) -> list[Panel]:
         """The table, the curves within a life, and every extra, as parts of a page.
@@ -192,7 +194,7 @@ class Shown:
         ]
 
 
-class Lived(NamedTuple):
+class Outcome(NamedTuple):
     """What came of a learner's lives."""
 
     who: AbstractLearner
@@ -204,7 +206,7 @@ class Lived(NamedTuple):
 class AbstractExhibit(eqx.Module):
     """Shows learners of one kind of task, on worlds that no search has seen.
 
-    A kind of exhibit says in `lived` how a learner lives there, and in `heading` what
+    A kind of exhibit says in `outcome` how a learner lives there, and in `heading` what
     its table is called. Whoever else it shows is `beside` the learners and lives as
     they do; what is known without such lives stands `below`.
     """
@@ -212,7 +214,7 @@ class AbstractExhibit(eqx.Module):
     unit: eqx.AbstractClassVar[str]  # of what is shown: "nats", "squared error"
 
     @abc.abstractmethod
-    def lived(self, learner: AbstractLearner, key: PRNGKeyArray) -> Lived:
+    def outcome(self, learner: AbstractLearner, key: PRNGKeyArray) -> Outcome:
         """Newborns' lives, the same worlds for the same key."""
 
     @abc.abstractmethod
@@ -231,7 +233,7 @@ class AbstractExhibit(eqx.Module):
         """The last rows of the table, by column: the yardsticks."""
         return {n: {self.unit: Score(loss)} for n, loss in self.yardsticks().items()}
 
-    def closely(self, lived: Sequence[Lived], key: PRNGKeyArray) -> Extras:
+    def closely(self, outcomes: Sequence[Outcome], key: PRNGKeyArray) -> Extras:
         """Pictures of the first of those that lived, who are in the table's order."""
         return {}
 
@@ -244,12 +246,14 @@ class AbstractExhibit(eqx.Module):
         and figures, unless only the table is wanted.
         """
         everyone = [*learners, *self.beside().items()]
-        lived = [self.lived(who, key) for _, who in everyone]
-        rows = [(name, own.row) for (name, _), own in zip(everyone, lived, strict=True)]
+        outcomes = [self.outcome(who, key) for _, who in everyone]
+        rows = [
+            (name, own.row) for (name, _), own in zip(everyone, outcomes, strict=True)
+        ]
         rows += self.below(learners, key).items()
-        extras = self.closely(lived, key) if closely else {}
+        extras = self.closely(outcomes, key) if closely else {}
         table = Table.scored(*self.heading(), rows)
-        return Shown(table, self.unit, plain(lived[0].life), extras)
+        return Shown(table, self.unit, plain(outcomes[0].life), extras)
 
 
 def plain(

@@ -17,7 +17,7 @@ from plastica.learner import AbstractLearner, Feedback
 from plastica.lifetime import birth, live
 from plastica.rules import Layers
 from plastica.shown.extras import GOAL, WALKS, Curves, Extras, Tracks, Walks
-from plastica.shown.shown import AbstractExhibit, Learners, Lived, Score, plain
+from plastica.shown.shown import AbstractExhibit, Learners, Outcome, Score, plain
 from plastica.task import AbstractTask
 from plastica.tasks.robot import BASE, TRAVEL, Arena, Robot
 from plastica.tasks.sines import Sines, Waves
@@ -46,7 +46,7 @@ class AbstractTrials(AbstractExhibit):
         note = "R2: of a ridge read-out of what is hidden, on worlds of its own."
         return f"{self.lives:,} new worlds", note
 
-    def lived(self, learner: AbstractLearner, key: PRNGKeyArray) -> Lived:
+    def outcome(self, learner: AbstractLearner, key: PRNGKeyArray) -> Outcome:
         """Losses over worlds; for networks, read-outs; worlds of the first few lives.
 
         A read-out is the R^2 of what was hidden, from what a life ends with. A tick's
@@ -61,16 +61,16 @@ class AbstractTrials(AbstractExhibit):
             for name, values in hidden.items()
         }
         few = jax.tree.map(lambda leaf: leaf[:SHOWN].copy(), worlds)
-        return Lived(learner, row, {"loss": losses.mean(axis=0)}, few)
+        return Outcome(learner, row, {"loss": losses.mean(axis=0)}, few)
 
     def below(self, learners: Learners, key: PRNGKeyArray) -> dict[str, dict]:
         """The yardsticks, which are sure."""
-        told = self.yardsticks().items()
-        return {name: {self.unit: Score(loss, 0.0)} for name, loss in told}
+        levels = self.yardsticks().items()
+        return {name: {self.unit: Score(loss, 0.0)} for name, loss in levels}
 
-    def closely(self, lived: Sequence[Lived], key: PRNGKeyArray) -> Extras:
+    def closely(self, outcomes: Sequence[Outcome], key: PRNGKeyArray) -> Extras:
         """Where weights and activations go over lives."""
-        learner = lived[0].who
+        learner = outcomes[0].who
         if not isinstance(learner, Layers):
             return {}
         keys = jax.random.split(key, MAPPED)
@@ -102,9 +102,9 @@ class Foretelling(AbstractTrials):
         turn = jnp.concatenate([jnp.cos(world.phase), jnp.sin(world.phase)])
         return {"A": world.amplitude, "n": world.period, "phase": turn}
 
-    def closely(self, lived: Sequence[Lived], key: PRNGKeyArray) -> Extras:
+    def closely(self, outcomes: Sequence[Outcome], key: PRNGKeyArray) -> Extras:
         """Waves and answers, and the maps."""
-        worlds, curves = lived[0].seen, {}
+        worlds, curves = outcomes[0].seen, {}
         for life in range(len(worlds.tick)):
             own = jax.tree.map(lambda leaf, life=life: leaf[life], worlds)
             wave = jax.vmap(self.task.waves)(own, own.tick)
@@ -115,7 +115,7 @@ class Foretelling(AbstractTrials):
             "its own answers. The first dimension of new worlds."
         )
         waves = Curves(plain(curves), "tick", "y", caption, recorded=False)
-        return {"Waves foretold": waves} | super().closely(lived, key)
+        return {"Waves foretold": waves} | super().closely(outcomes, key)
 
 
 class Wanderer(AbstractLearner):
@@ -144,7 +144,7 @@ class Fixed(Robot):
     """A robot with figure 9's goal and signal."""
 
     def init(self, key: PRNGKeyArray) -> Arena:
-        """The goal and the signal are not drawn; the rest is."""
+        """The goal and the signal are fixed; the rest is sampled."""
         goal, A_0, k = map(jnp.asarray, (GOAL, *SIGNAL))
         return super().init(key)._replace(goal=goal, A_0=A_0, k=k)
 
@@ -175,11 +175,11 @@ class Driving(AbstractTrials):
         ticks = np.maximum(driving.sum(1), 1)  # 0 if it was there after one
         return {"turning": (turned * driving).sum(1) / ticks}
 
-    def closely(self, lived: Sequence[Lived], key: PRNGKeyArray) -> Extras:
+    def closely(self, outcomes: Sequence[Outcome], key: PRNGKeyArray) -> Extras:
         """Tracks to figure 9's goal, and those of a random controller; the maps."""
-        drivers = {"this rule": lived[0].who, "random controller": Wanderer()}
+        drivers = {"this rule": outcomes[0].who, "random controller": Wanderer()}
         tracks = {name: self._tracks(who, key) for name, who in drivers.items()}
-        return {"tracks": Tracks(tracks)} | super().closely(lived, key)
+        return {"tracks": Tracks(tracks)} | super().closely(outcomes, key)
 
     def _tracks(self, learner, key) -> list[list[list[float]]]:
         """Tracks of the roll-out that counts, each as long as it was."""

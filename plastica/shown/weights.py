@@ -19,7 +19,7 @@ from plastica.learner import AbstractLearner, AbstractRule
 from plastica.rules.vsml import OUTPUT, VSML
 from plastica.rules.vsml_cloning import Cloning
 from plastica.shown.extras import Antisymmetric, Curves, Extras, SquareImage
-from plastica.shown.shown import AbstractExhibit, Lived, Score, plain
+from plastica.shown.shown import AbstractExhibit, Outcome, Score, plain
 from plastica.tasks import Toy
 
 WIDE, NARROW = 20, 5  # hidden neurons of figure 2 and of appendix A
@@ -29,7 +29,7 @@ LIVED = 100  # samples of a life, over which the errors are shown
 
 
 class Update(AbstractExhibit):
-    """Jacobians of an update on one batch of a toy, at synapses drawn at random.
+    """Jacobians of an update on one batch of a toy, at random synapses.
 
     Symmetric, the update may be a gradient, Eq. (10); `metrics` are the constant ones
     in which it may be, Eq. (13), at one state and at `states` others as well; one of
@@ -51,7 +51,7 @@ class Update(AbstractExhibit):
         """The genome that descends a loss."""
         return {"gradient descent": self.descent}
 
-    def lived(self, learner: AbstractLearner, key: PRNGKeyArray) -> Lived:
+    def outcome(self, learner: AbstractLearner, key: PRNGKeyArray) -> Outcome:
         """How far from symmetric Jacobians are, and which metrics they leave.
 
         In place of a life stands asymmetry at a few states of the wider network.
@@ -67,11 +67,11 @@ class Update(AbstractExhibit):
             "asymmetry": np.array([asymmetry(Q) for Q in there]),
         }
         life = {n: np.array([asymmetry(Q) for Q in Qs]) for n, Qs in wide.items()}
-        return Lived(learner, row, life, wide)
+        return Outcome(learner, row, life, wide)
 
-    def closely(self, lived: Sequence[Lived], key: PRNGKeyArray) -> Extras:
+    def closely(self, outcomes: Sequence[Outcome], key: PRNGKeyArray) -> Extras:
         """The first Jacobian of the wider network, and gradient descent's."""
-        firsts = {name: Qs[0] for name, Qs in lived[0].seen.items()}
+        firsts = {name: Qs[0] for name, Qs in outcomes[0].seen.items()}
         return {"antisymmetric": Antisymmetric.of(firsts)}
 
     def _jacobians(self, rule, hidden, key, count):
@@ -97,7 +97,7 @@ class Square(AbstractExhibit):
         """The paper names no square."""
         return "mean square error of tanh(x) w", ""
 
-    def lived(self, learner: AbstractLearner, key: PRNGKeyArray) -> Lived:
+    def outcome(self, learner: AbstractLearner, key: PRNGKeyArray) -> Outcome:
         """Square errors of tanh(x) w, and sample after sample of all that is cloned.
 
         Such a life is far longer than those in which it was trained.
@@ -108,11 +108,11 @@ class Square(AbstractExhibit):
             for side, (_, error) in squares.items()
         }
         errors = _errors(replace(self.cloning, samples=LIVED), learner, key)
-        return Lived(learner, row, errors._asdict(), squares[SIDES[-1]])
+        return Outcome(learner, row, errors._asdict(), squares[SIDES[-1]])
 
-    def closely(self, lived: Sequence[Lived], key: PRNGKeyArray) -> Extras:
+    def closely(self, outcomes: Sequence[Outcome], key: PRNGKeyArray) -> Extras:
         """Figure 4, on the larger square: y over x for some w, and squared errors."""
-        side, (sent, error) = SIDES[-1], map(np.asarray, lived[0].seen)
+        side, (sent, error) = SIDES[-1], map(np.asarray, outcomes[0].seen)
         x = np.linspace(-side, side, POINTS)
         some = plain({f"w = {x[i]:g}": sent[i] for i in range(0, POINTS, POINTS // 4)})
         said, places = "What is sent, by w.", x.tolist()

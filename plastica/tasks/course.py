@@ -18,11 +18,11 @@ Label = Literal["one-hot", "signs"]
 
 
 class AbstractCourse(AbstractTask):
-    """Things to be told apart, `batch` of them at a tick, or one if that is None.
+    """Things to be classified, `batch` of them at a tick, or one if that is None.
 
     `lessons` ticks are taught; then come `exams` that are not. The answer is taken as
     logits; the loss is its cross-entropy in nats, the mean over the exams, or over all
-    ticks if there are none. From lesson `honest` on each in a batch is told the answer
+    ticks if there are none. From lesson `honest` on each in a batch hears the answer
     of another, which is as good as none. A world has a `tick`.
     """
 
@@ -94,9 +94,9 @@ class AbstractCourse(AbstractTask):
             miss=jnp.mean(miss.astype(y.dtype)),
         )
         honest = self.honest is None or world.tick < self.honest
-        told = jnp.where(honest, right, jnp.roll(right, 1, axis=0))
+        shown = jnp.where(honest, right, jnp.roll(right, 1, axis=0))
         feedback = Feedback(
-            target=told if self.label == "one-hot" else 2 * told - 1,
+            target=shown if self.label == "one-hot" else 2 * shown - 1,
             reward=-loss.value,
             taught=lesson,
             ended=world.tick == self.lessons - 1,

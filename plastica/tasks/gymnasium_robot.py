@@ -9,7 +9,7 @@ import numpy as np
 
 from plastica.tasks.robot import ARRIVED, Robot
 
-HIDDEN = ("place", "goal")  # what is told beside the observation
+HIDDEN = ("place", "goal")  # what comes beside the observation
 
 
 class RobotEnv(gymnasium.Env):
@@ -34,7 +34,7 @@ class RobotEnv(gymnasium.Env):
         super().reset(seed=seed)
         key = jax.random.key(int(self.np_random.integers(2**31)))
         self.world = self._init(key)
-        return self._seen(), self._told()
+        return self._seen(), self._info()
 
     def step(
         self, action: np.ndarray
@@ -44,10 +44,10 @@ class RobotEnv(gymnasium.Env):
         distance = float(self.world.distance)
         truncated = int(self.world.step) >= self.robot.longest
         arrived = distance < ARRIVED
-        return self._seen(), -distance, arrived, truncated and not arrived, self._told()
+        return self._seen(), -distance, arrived, truncated and not arrived, self._info()
 
     def _seen(self) -> np.ndarray:
         return np.asarray(self._observe(self.world), np.float32)
 
-    def _told(self) -> dict[str, Any]:
+    def _info(self) -> dict[str, Any]:
         return {name: np.asarray(getattr(self.world, name)) for name in HIDDEN}

@@ -138,8 +138,8 @@ class Classification(AbstractCourse):
         if not self.projected:
             return images
         pixels = self.images.shape[1]
-        drawn = jax.random.normal(jax.random.fold_in(key, 1), (pixels, pixels))
-        return images._replace(projection=drawn / jnp.sqrt(pixels))
+        number = jax.random.normal(jax.random.fold_in(key, 1), (pixels, pixels))
+        return images._replace(projection=number / jnp.sqrt(pixels))
 
     def shown(
         self, world: Images
@@ -149,8 +149,8 @@ class Classification(AbstractCourse):
         first, count = (a[exam, world.classes] for a in (self.first, self.count))
         ends = jnp.cumsum(count)
         key = jax.random.fold_in(world.key, world.tick)
-        drawn = jax.random.randint(key, self.shape, 0, ends[-1])
-        answer = jnp.searchsorted(ends, drawn, side="right")
-        images = self.images[(first - ends + count)[answer] + drawn]
+        number = jax.random.randint(key, self.shape, 0, ends[-1])
+        answer = jnp.searchsorted(ends, number, side="right")
+        images = self.images[(first - ends + count)[answer] + number]
         x = (images / jnp.asarray(255.0) - self.mean) / self.deviation
         return x if world.projection is None else x @ world.projection, answer

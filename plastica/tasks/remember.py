@@ -220,10 +220,10 @@ class FreshLives(AbstractObjective):
         self, learner: AbstractLearner, carry: tuple[()], key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], tuple[()]]:
         """The mean loss of replays in the second half of the lives."""
-        nats = self.lived(learner, key)
+        nats = self.outcome(learner, key)
         return jnp.mean(nats.past[self.windows // 2 :]), carry
 
-    def lived(self, learner: AbstractLearner, key: PRNGKeyArray) -> Nats:
+    def outcome(self, learner: AbstractLearner, key: PRNGKeyArray) -> Nats:
         """The surprisals of all windows and replays of newborns.
 
         Args:

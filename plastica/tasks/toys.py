@@ -1,4 +1,4 @@
-"""Shapes in the plane, to be told from what is around them (004, figures 3 and 4).
+"""Shapes in the plane, to be separated from what is around them (004, figures 3 and 4).
 
 The text does not say how the sets are made, nor which of them are for training beyond
 its figure's left half; the shapes' sizes, and which Boolean functions there are, are

@@ -1,4 +1,4 @@
-"""Recurrent networks against NumPy, what they are told, and a small victory."""
+"""Recurrent networks against NumPy, what they are hears, and a small victory."""
 
 import equinox as eqx
 import jax
@@ -68,31 +68,31 @@ def test_the_answer_is_read_out_of_the_hidden_state():
     (h, _), zero = learner.cell(learner.cell.newborn(), x), np.zeros(4)
     np.testing.assert_allclose(y, learner.V @ h + learner.c, rtol=1e-5)
     np.testing.assert_array_equal(state.y, y)
-    np.testing.assert_array_equal(state.told, zero)
+    np.testing.assert_array_equal(state.heard, zero)
 
 
-@pytest.mark.parametrize("told", ["nothing", "target", "error"])
+@pytest.mark.parametrize("hears", ["nothing", "target", "error"])
 @pytest.mark.parametrize("kind", ["lstm", "rnn"])
-def test_what_is_told_reaches_the_next_tick_and_no_other(kind, told):
-    learner = getattr(Recurrent, kind)(KEY, 3, 5, 4, told)
+def test_what_it_hears_reaches_the_next_tick_and_no_other(kind, hears):
+    learner = getattr(Recurrent, kind)(KEY, 3, 5, 4, hears)
     x, target = jnp.array([0.0, 1.0, 0.0]), jnp.eye(4)[2]
     feedback = Feedback(target, jnp.zeros(()), jnp.bool_(True), jnp.bool_(False))
     state, y = learner.predict(learner.init(KEY, x), x)
     after = learner.learn(state, feedback)
 
     p = np.exp(y) / np.exp(y).sum()
-    expected = {"nothing": 0 * p, "target": target, "error": p - target}[told]
-    np.testing.assert_allclose(after.told, expected, atol=1e-6)
-    assert after._replace(told=0) == state._replace(told=0) or told == "nothing"
+    expected = {"nothing": 0 * p, "target": target, "error": p - target}[hears]
+    np.testing.assert_allclose(after.heard, expected, atol=1e-6)
+    assert after._replace(heard=0) == state._replace(heard=0) or hears == "nothing"
 
-    hears = x if told == "nothing" else jnp.concatenate([x, after.told])
-    (h, *_) = learner.cell(state.memory, hears)
+    inputs = x if hears == "nothing" else jnp.concatenate([x, after.heard])
+    (h, *_) = learner.cell(state.memory, inputs)
     following, z = learner.predict(after, x)
     np.testing.assert_allclose(z, learner.V @ h + learner.c, rtol=1e-5)
-    np.testing.assert_array_equal(following.told, np.zeros(4))
+    np.testing.assert_array_equal(following.heard, np.zeros(4))
 
 
-def test_an_unknown_word_for_what_is_told_is_refused():
+def test_an_unknown_word_for_what_it_hears_is_refused():
     with pytest.raises((Refusal, TypeCheckError)):  # the annotation refuses first
         Recurrent.lstm(KEY, 3, 5, 4, "everything")
 

@@ -55,7 +55,7 @@ def test_the_exhibit_scores_what_fresh_lives_remember(whole):
     shown = exhibit.shown([("this rule", learner)], KEY)
     table = shown.table
     rows = dict(table.rows)
-    nats = exhibit.fresh.lived(learner, jax.random.key(0))
+    nats = exhibit.fresh.outcome(learner, jax.random.key(0))
     half = np.asarray(nats.past)[20:]
     assert rows["this rule"][-1].mean == pytest.approx(half.mean(), rel=1e-5)
     assert rows["uniform"][-1] == pytest.approx((np.log(27), 0.0))

@@ -60,14 +60,14 @@ def test_a_pair_lives_or_is_refused_for_the_reason_that_is_listed(rule, place, w
             meet(rule=rule, task=task, **knobs)
 
 
-@pytest.mark.parametrize("told", ["nothing", "target", "error", "reward"])
-def test_what_a_learner_hears_is_the_feedback_on_its_last_answer(told):
-    task, inputs = ("robot", 3) if told == "reward" else ("toys", 2)
-    met = meet(rule="rnn", task=task, told=told, hidden=3).learner
-    if told == "nothing":
+@pytest.mark.parametrize("hears", ["nothing", "target", "error", "reward"])
+def test_what_a_learner_hears_is_the_feedback_on_its_last_answer(hears):
+    task, inputs = ("robot", 3) if hears == "reward" else ("toys", 2)
+    met = meet(rule="rnn", task=task, hears=hears, hidden=3).learner
+    if hears == "nothing":
         assert not isinstance(met, Hears)
         return
-    x, heard = jnp.ones(inputs), 1 if told == "reward" else 2
+    x, heard = jnp.ones(inputs), 1 if hears == "reward" else 2
     assert met.learner.core.cell.W_x.shape == (3, inputs + heard)
     state, y = met.predict(met.init(KEY, x), x)
     assert not np.any(state.heard)
@@ -78,7 +78,7 @@ def test_what_a_learner_hears_is_the_feedback_on_its_last_answer(told):
         "target": [0, 1],
         "error": jax.nn.softmax(y) - jnp.array([0.0, 1.0]),
         "reward": [-2],
-    }[told]
+    }[hears]
     state = met.learn(state, feedback)
     np.testing.assert_allclose(state.heard, expected, rtol=1e-6)
     _, answer = met.learner.predict(state.own, jnp.append(x, state.heard))
@@ -88,10 +88,10 @@ def test_what_a_learner_hears_is_the_feedback_on_its_last_answer(told):
 
 
 def test_an_error_of_numbers_is_their_difference():
-    met = meet(rule="rnn", task="sines", told="error", hidden=3).learner
+    met = meet(rule="rnn", task="sines", hears="error", hidden=3).learner
     state, y = met.predict(met.init(KEY, jnp.ones(1)), jnp.ones(1))
-    told = pl.Feedback(jnp.ones(1), -y[0], jnp.bool_(True), jnp.bool_(False))
-    np.testing.assert_allclose(met.learn(state, told).heard, y - 1)
+    hears = pl.Feedback(jnp.ones(1), -y[0], jnp.bool_(True), jnp.bool_(False))
+    np.testing.assert_allclose(met.learn(state, hears).heard, y - 1)
 
 
 def test_neurons_that_answer_stand_apart_from_those_that_see():

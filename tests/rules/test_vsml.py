@@ -111,13 +111,13 @@ CASES = {  # layers, batch, choices of the rule, options of the transcription
     "sweeps back, told the target": (
         (3, 2, 2),
         None,
-        {"error": "sweeps back", "told_target": True, "micro_ticks": 3},
+        {"error": "sweeps back", "hears_target": True, "micro_ticks": 3},
         {"backward_sweep": True, "feed_label": True, "micro_ticks": 3},
     ),
     "a batch, layer norm": (
         (3, 2, 2),
         2,
-        {"layer_norm": True, "bound": 2.0, "told_target": True},
+        {"layer_norm": True, "bound": 2.0, "hears_target": True},
         {"layer_norm": True, "squash": 2.0, "feed_label": True},
     ),
     "a batch, sweeps back": (

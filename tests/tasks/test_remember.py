@@ -185,7 +185,7 @@ def test_fresh_lives_are_judged_by_their_second_half():
     learner = Recurrent.lstm(KEY, 4, 5, 4)
     fresh = FreshLives(remember(lives=2), windows=5)
     loss, carry = eqx.filter_jit(fresh)(learner, fresh.init(learner, KEY), KEY)
-    nats = eqx.filter_jit(fresh.lived)(learner, KEY)
+    nats = eqx.filter_jit(fresh.outcome)(learner, KEY)
     assert carry == () and nats.past.shape == nats.present.shape == (5, 2, 3)
     np.testing.assert_allclose(loss, np.mean(nats.past[2:]), rtol=1e-6)
     assert fresh.ticks == 5 * 2 * 2 * 3

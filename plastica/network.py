@@ -119,8 +119,8 @@ class Network:
             key: a PRNG key.
 
         Returns:
-            One matrix an edge, in the order of `edges`, shape `(sizes[post],
-            sizes[pre])`.
+            One matrix an edge, in the order of `edges`, each of shape
+            `(sizes[post], sizes[pre])`.
         """
         shapes = [(self.sizes[post], self.sizes[pre]) for post, pre in self.edges]
         return normal(key, shapes, [pre for _, pre in shapes])

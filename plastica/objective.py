@@ -193,8 +193,8 @@ class Lifetime(AbstractObjective):
 
         Args:
             keys: the keys of each entry's lives: all of them, or one device's share.
-            losses: a function `losses(entry, keys)` that returns losses, `(*members,
-                lives)`.
+            losses: a function `losses(entry, keys)` that returns losses, shape
+                `(*members, lives)`.
 
         Returns:
             The loss of one learner, shape `()`, or of each member, shape `(members,)`.

@@ -83,7 +83,8 @@ def knobs(
         fields.append((parameter.name, _flat(kind), default))
     fields.append(("command", _flat(shape), shape()))
     typed = make_dataclass("Typed", fields, frozen=True)
-    given = vars(parse(typed, words, prog, inspect.getdoc(function) or ""))
+    about, *_ = (inspect.getdoc(function) or "").split("\n\nArgs:\n")
+    given = vars(parse(typed, words, prog, about))
     check_fields(given["command"])
     return given["command"], {k: v for k, v in given.items() if k != "command"}
 

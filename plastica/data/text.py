@@ -145,11 +145,12 @@ def load(
         Refusal: if the text cannot be had, or cannot be read in that alphabet.
 
     Example:
+        >>> import numpy as np
         >>> import plastica as pl
         >>> corpus = pl.load_text("python-docs")
         >>> corpus.alphabet.size, len(corpus.symbols) > 100_000
         (27, True)
-        >>> corpus.alphabet.decode([1, 2, 0, 3])
+        >>> corpus.alphabet.decode(np.array([1, 2, 0, 3]))
         'ab c'
     """
     name, spelling = os.fspath(source), Alphabet.named(alphabet)

@@ -146,11 +146,11 @@ def made_elsewhere(
         return None if full is None else json.dumps([experiment, full], sort_keys=True)
 
     records = {}
-    for record in known:
-        by_row = "where it began" in (record["scores"] or {}).get("rows", {})  # of old
-        if record["source"] and not record.get("warm_start", by_row):
-            source = record["source"]["experiment"], record["source"]["arguments"]
-            records[asked(*source)] = record
+    for each in known:
+        by_row = "where it began" in (each["scores"] or {}).get("rows", {})  # of old
+        if each["source"] and not each.get("warm_start", by_row):
+            source = each["source"]["experiment"], each["source"]["arguments"]
+            records[asked(*source)] = each
     begun_from = {run.start.name for run in sweep.runs if run.start}
     alone = (r for r in sweep.runs if not r.start and r.name not in begun_from)
     return {

@@ -67,7 +67,7 @@ class Experiment:
     source: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be carried out, before anything is."""
+        """Refuse what cannot be run, before anything is."""
         check_fields(self)
         begins = [0, *(generation for generation, _ in self.stages)]
         if begins != sorted(set(begins)):

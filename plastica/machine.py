@@ -118,7 +118,7 @@ def now() -> str:
 
 
 def command() -> str:
-    """The command that this process carries out, or that it is none of plastica's."""
+    """The command that this process runs, or that it is none of plastica's."""
     program, *words = sys.argv or [""]
     path, here = Path(program), Path(__file__).parent  # where __main__.py is
     typed = path.stem == "plastica" or path.parent == here

@@ -232,7 +232,15 @@ class Lifetime(AbstractObjective):
         return losses
 
     def in_turn(self, state: Any, lives: int | None = None) -> bool:
-        """Whether lives with such a state come one after another: see `CACHED`."""
+        """Whether lives with such a state run one after another: see `CACHED`.
+
+        Args:
+            state: of one life; shapes are enough.
+            lives: how many lives, the objective's own by default.
+
+        Returns:
+            Whether they do.
+        """
         numbers = sum(leaf.size for leaf in jax.tree.leaves(state))
         many = (self.lives if lives is None else lives) * numbers > CACHED
         return many and jax.default_backend() == "cpu"

@@ -121,7 +121,7 @@ def read_rule(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
             f"{path} was written by a newer version (format {about.get('version')}, "
             f"this one reads {VERSION}); upgrade plastica"
         )
-    return arrays, about | {"learner": _of_today(about.get("learner"))}
+    return arrays, about
 
 
 def in_zoo(name: str) -> Path:
@@ -175,18 +175,10 @@ def _described(value: Any, name: str) -> Any:
     )
 
 
-def _of_today(described: Any) -> Any:
-    """A description with the fields' names of today."""
-    if isinstance(described, list):
-        return [_of_today(part) for part in described]
-    if not isinstance(described, dict):
-        return described
-    former = FORMER.get(str(described.get("class")), {})
-    fields = described.get("fields")
-    if not isinstance(fields, dict):
-        return described
-    new = {former.get(name, name): _of_today(part) for name, part in fields.items()}
-    return described | {"fields": new}
+def _of_today(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What a class's fields hold, by the names that they have today."""
+    former = FORMER.get(kind, {})
+    return {former.get(name, name): value for name, value in fields.items()}
 
 
 def _rebuilt(what: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -198,6 +190,7 @@ def _rebuilt(what: Any, arrays: dict[str, np.ndarray]) -> Any:
                     f"{name} is not a class of this package; for one of your own, give "
                     "a learner of the same shape: load(path, like=...)"
                 )
+            fields = _of_today(name, fields)
             _refuse_other_fields(kind, fields)
             parts = {key: _rebuilt(value, arrays) for key, value in fields.items()}
             return _of_its_shapes(kind(**parts))
@@ -270,6 +263,7 @@ def _with_defaults(described: Any, like: Any) -> Any:
         return described
     if described.get("class") != type(like).__name__:
         return described
+    fields = _of_today(described["class"], fields)
     _refuse_other_fields(type(like), fields)
     whole = {k: _with_defaults(v, getattr(like, k, None)) for k, v in fields.items()}
     for field in dataclasses.fields(like):

@@ -216,7 +216,7 @@ def show_table(table: Table) -> None:
 
 
 def _to_the_end(work: Callable) -> None:
-    """Carries out with a display, and says what was found and what to type next.
+    """Works with a display, and prints what was found and what to type next.
 
     An interrupted run says how to go on; of one that diverged the best rule is shown.
     """

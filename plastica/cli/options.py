@@ -29,7 +29,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Distributed(Machine):
-    """Whether to be one of many processes that carry out one run."""
+    """Whether to be one of many processes that share one run."""
 
     distributed: bool = False
     """join the others: found under Slurm, Open MPI and Kubernetes"""

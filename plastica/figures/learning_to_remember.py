@@ -115,8 +115,8 @@ def _runs(
     The paper's lives are of a million ticks, and a `laptop`'s of so many.
     """
     name, ticks = f"learning_to_remember.{experiment}", plan.pick(laptop, 1_000_000)
-    knobs = {"text": "wizard-of-oz", "ticks": ticks, "delay": delay}
-    return grid(name, **knobs, **knobs, seed=range(plan.seeds))
+    book = {"text": "wizard-of-oz", "ticks": ticks, "delay": delay}
+    return grid(name, **book, **knobs, seed=range(plan.seeds))
 
 
 def _figure(runs: Runs, *names: str) -> Sweep:

@@ -97,7 +97,7 @@ class AbstractPlastic(AbstractLearner):
         change = self.rule.change(state.post, state.pre, state.m)
         return state._replace(W=state.W + change)  # Eq. (4)
 
-    def _lived(self, state: PlasticState) -> PlasticState:
+    def _changed_always(self, state: PlasticState) -> PlasticState:
         return self._changed(state) if self.plastic == "always" else state
 
 
@@ -186,7 +186,9 @@ class PlasticRNN(AbstractPlastic):
         m = self.modulator(h, i) if self.modulator else jnp.ones_like(h)
         new_h = jnp.tanh(W @ h + self.W_i @ i + self.b)  # Eq. (2)
         passed = m * new_h if self.passes == "m h" else new_h  # Eq. (6)
-        return self._lived(PlasticState(passed, W, h, new_h, m)), passed  # for Eq. (3)
+        return self._changed_always(
+            PlasticState(passed, W, h, new_h, m)
+        ), passed  # for Eq. (3)
 
 
 class PlasticMLP(AbstractPlastic):
@@ -268,7 +270,9 @@ class PlasticMLP(AbstractPlastic):
     ) -> tuple[PlasticState, Float[Array, "units"]]:
         """One tick; the pre-synaptic activity is the input's."""
         y = jnp.tanh(state.W @ x + self.b)
-        return self._lived(PlasticState(y, state.W, x, y, self.modulator(x))), y
+        return self._changed_always(
+            PlasticState(y, state.W, x, y, self.modulator(x))
+        ), y
 
 
 class Layers(AbstractLearner):

@@ -121,7 +121,7 @@ class VSML(AbstractChainRule):
         M, N = self.C.shape
         if N % 2:
             raise Refusal(
-                f"half of a sub-LSTM is sampled at birth, got {N} units; take {N + 1}"
+                f"half of a sub-LSTM's units are random at birth, got {N}; take {N + 1}"
             )
         if M < 2:
             raise Refusal(f"a message holds an error and a target, got {M} numbers")

@@ -16,6 +16,7 @@ from plastica.network import Network
 from plastica.objective import Lifetime
 from plastica.rules import PMLPHebb
 from plastica.run.chunks import measured
+from plastica.run.memory import needed
 from plastica.search import (
     CMAES,
     SNES,
@@ -203,7 +204,8 @@ def test_the_chunk_that_is_measured_is_one_of_those_tried():
 
 
 def test_a_chunk_that_memory_does_not_hold_is_not_tried(monkeypatch):
-    monkeypatch.setattr(machine, "room", lambda: 0)
+    least = needed(SNES(200), origin(), bowl(), 4 * len(jax.devices()))
+    monkeypatch.setattr(machine, "room", lambda: least)
     engine, seconds = measured(Engine(), SNES(200), origin(), bowl(), KEY)
     assert engine.chunk == 4 and list(seconds) == [4]
 

@@ -87,18 +87,17 @@ class AbstractPlastic(AbstractLearner):
 
     def learn(self, state: PlasticState, feedback: Feedback) -> PlasticState:
         """Changes the plastic weights; nothing of the feedback is looked at."""
-        return self._changed(state) if self.plastic == "taught" else state
+        return self._changed(state, when="taught")
 
     def rest(self, state: PlasticState) -> PlasticState:
         """Activations at zero, weights kept."""
         return jax.tree.map(jnp.zeros_like, state)._replace(W=state.W)
 
-    def _changed(self, state: PlasticState) -> PlasticState:
+    def _changed(self, state: PlasticState, when: str) -> PlasticState:
+        if self.plastic != when:
+            return state
         change = self.rule.change(state.post, state.pre, state.m)
         return state._replace(W=state.W + change)  # Eq. (4)
-
-    def _changed_always(self, state: PlasticState) -> PlasticState:
-        return self._changed(state) if self.plastic == "always" else state
 
 
 class PlasticRNN(AbstractPlastic):
@@ -186,9 +185,8 @@ class PlasticRNN(AbstractPlastic):
         m = self.modulator(h, i) if self.modulator else jnp.ones_like(h)
         new_h = jnp.tanh(W @ h + self.W_i @ i + self.b)  # Eq. (2)
         passed = m * new_h if self.passes == "m h" else new_h  # Eq. (6)
-        return self._changed_always(
-            PlasticState(passed, W, h, new_h, m)
-        ), passed  # for Eq. (3)
+        after = PlasticState(passed, W, h, new_h, m)
+        return self._changed(after, when="always"), passed  # for Eq. (3)
 
 
 class PlasticMLP(AbstractPlastic):
@@ -270,9 +268,8 @@ class PlasticMLP(AbstractPlastic):
     ) -> tuple[PlasticState, Float[Array, "units"]]:
         """One tick; the pre-synaptic activity is the input's."""
         y = jnp.tanh(state.W @ x + self.b)
-        return self._changed_always(
-            PlasticState(y, state.W, x, y, self.modulator(x))
-        ), y
+        after = PlasticState(y, state.W, x, y, self.modulator(x))
+        return self._changed(after, when="always"), y
 
 
 class Layers(AbstractLearner):

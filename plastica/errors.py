@@ -32,13 +32,14 @@ class Interrupted(SystemExit):
 
 
 class Diverged(RuntimeError):
-    """Every member of a generation diverged; the last good state is on disk."""
+    """All of a generation, or too many in a row; the last good state is on disk."""
 
-    def __init__(self, generation: int, path: Path) -> None:
-        """The generation, and the run's folder, where the best rule until then is."""
+    def __init__(self, generation: int, all_of: str, path: Path) -> None:
+        """The generation, how many of what diverged, and the run's folder."""
         super().__init__(
-            f"generation {generation}: every member diverged (NaN or infinite losses); "
-            f"the state before it is in {path}; try a smaller deviation or rate"
+            f"generation {generation}: all {all_of} diverged (NaN or infinite losses); "
+            f"the last good state is in {path}; try a smaller deviation or rate, or "
+            "look for what is no number in the task and the rule"
         )
         self.path = path
 

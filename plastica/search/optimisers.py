@@ -23,7 +23,7 @@ def optimiser(
     The rate falls to zero over `fading` steps, as a cosine does, if they are given.
     """
     for number_name, number in (("rate", rate), ("clip", clip)):
-        check_number(number_name, number, Positive)
+        check_number(number_name, number, Positive | None)
     step: float | optax.Schedule = rate
     if fading is not None:
         step = optax.cosine_decay_schedule(rate, fading)

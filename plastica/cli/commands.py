@@ -68,7 +68,7 @@ def train(words: list[str]) -> None:
         chosen.set_up()
     experiment, start = source.call(arguments), None
     if chosen.init_from:
-        start = load(chosen.init_from, like=experiment.learner)
+        start = _loaded(chosen.init_from, experiment, like=experiment.learner)
         experiment = replace(experiment, learner=start)
     beside = {str(path): _loaded(path, experiment) for path in chosen.beside}
     if chosen.dry_run:
@@ -120,7 +120,10 @@ def eval_(words: list[str]) -> None:
     if not ready:
         chosen.set_up()
     experiment = source.call(arguments)
-    learners = {str(p): _loaded(p, experiment) for p in (path, *chosen.beside)}
+    learners = {
+        str(p): _loaded(p, experiment, None, early.changed)
+        for p in (path, *chosen.beside)
+    }
     if not isinstance(learners[str(path)], AbstractRule):
         load(path, like=experiment.learner)  # refused if it is of another size
     key = key_of(chosen.worlds)
@@ -250,10 +253,30 @@ def _words(folder: RunFolder) -> str:
     return shlex.join([str(folder.path), *own])
 
 
-def _loaded(path: Path, experiment: Experiment) -> AbstractLearner:
-    """A rule; one of a class of the user's own is loaded into the experiment's."""
-    own = is_own(read_rule(path)[1].get("learner"))
-    return load(path, experiment.learner if own else None)
+def _loaded(
+    path: Path,
+    experiment: Experiment,
+    like: AbstractLearner | None = None,
+    changed: bool = False,
+) -> AbstractLearner:
+    """A rule; one of a class of the user's own is loaded into the experiment's.
+
+    A class in a file must have the code of the experiment's rule, where that is known,
+    or may have `changed`.
+    """
+    about = read_rule(path)[1]
+    sources = [about.get("made", {}).get("source"), experiment.source]
+    sums = [(source or {}).get("files", {}).get("rule") for source in sources]
+    if None not in sums and len({*sums}) > 1 and not changed:
+        one, other = (
+            f"{s['arguments']['rule']}, {s['files']['rule'][:12]}" for s in sources
+        )
+        raise Refusal(
+            f"the rule in {path} ({one}) is of other code than the one here ({other}); "
+            "name its own file"
+        )
+    own = is_own(about.get("learner"))
+    return load(path, experiment.learner if own else like)
 
 
 def _total(asked: str | None, now: int) -> int | None:

@@ -78,7 +78,7 @@ def _without_seed(config: dict) -> str:
     told = [
         f"{name} {json.dumps(source['arguments'][name])}"
         for name in TELLING
-        if name in source["arguments"]
+        if source["arguments"].get(name, "auto") != "auto"
     ]
     return (
         f"{source['experiment']} ({', '.join(told)})" if told else source["experiment"]

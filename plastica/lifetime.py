@@ -136,12 +136,12 @@ def _first_tick(learner: AbstractLearner, task: AbstractTask) -> None:
     """Refuses, while it is traced, what cannot be a tick among others."""
     who, where = _named(learner), type(task).__name__
     born, world = birth(learner, task, jax.random.key(0))
-    answered, wanted = learner.predict(born, task.observe(world)), "a state, an answer"
-    state, y = _parts(f"{who}.predict", answered, wanted, object, jax.Array)
-    responded, wanted = task.respond(world, y), "a world, a Feedback, a Loss"
-    after, feedback, loss = _parts(
-        f"{where}.respond", responded, wanted, object, Feedback, Loss
-    )
+    kinds = "a state, an answer", object, jax.Array
+    answered = learner.predict(born, task.observe(world))
+    state, y = _parts(f"{who}.predict", answered, *kinds)
+    kinds = "a world, a Feedback, a Loss", object, Feedback, Loss
+    responded = _parts(f"{where}.respond", task.respond(world, y), *kinds)
+    after, feedback, loss = responded
     numbers = feedback._asdict() | loss._asdict()
     shape = jnp.shape(numbers.pop("target"))
     if shape != y.shape and "target" in task.gives:
@@ -151,10 +151,8 @@ def _first_tick(learner: AbstractLearner, task: AbstractTask) -> None:
         )
     for name, number in numbers.items():
         if jnp.shape(number):
-            raise Refusal(
-                f"{where}.respond gives a `{name}` of shape {jnp.shape(number)}; give "
-                "one number"
-            )
+            what = f"a `{name}` of shape {jnp.shape(number)}"
+            raise Refusal(f"{where}.respond gives {what}; give one number")
     _refuse_changed(f"{where}.respond", world, after)
     _refuse_changed(f"{who}.predict", born, state)
     taught = learner.learn(state, _typed(feedback, y))

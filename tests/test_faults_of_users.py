@@ -47,6 +47,7 @@ NONE, GIVES = "ClassVar = frozenset()", 'frozenset({"reward"})'
 SEEN = "return jnp.append(world.turned, junction)"
 FELT = "pl.Feedback(jnp.zeros(1), reward, jnp.bool_(True), last)"
 WRONG = "wrong = jnp.where((y[0] > 0) == (arm > 0), 0.0, 1.0)"
+LATER = "wrong = jnp.where(y[0] > 0.995, y[0], jnp.nan)"
 SHORT = {"trials": 2, "generations": 2, "population": 4, "every": 1}
 
 
@@ -399,6 +400,16 @@ def test_a_patience_that_is_lost_says_how_many_updates():
     more = {"search": "gradient", "generations": 30}
     with pytest.raises(Diverged, match="generation 20: all 20 updates in a row"):
         ended("task", WRONG, "wrong = jnp.nan * y[0]", **more)
+
+
+def test_updates_that_diverge_from_some_generation_on_are_warned_of(caplog):
+    task = written("task", WRONG, LATER, name="later.py")
+    even = ANSWER, "return state, self.w[:, 0]", "jax.random.normal(key, ", "jnp.ones("
+    run = ended("rule", *even, task=task, search="gradient", generations=3)
+    assert [row["diverged"] for row in run.rows()[1:]] == [0, 1, 1]
+    assert ["the last 2 updates diverged" in r.message for r in caplog.records] == [
+        True
+    ]
 
 
 def test_members_that_diverge_are_counted_and_the_others_go_on():

@@ -4,7 +4,7 @@ import pytest
 
 from .structure import PACKAGE, Structure
 
-CODE = 10_250  # lines of code, at most
+CODE = 10_240  # lines of code, at most
 DOCSTRINGS = 2_080  # lines of docstrings, at least
 BIGGEST = 320  # lines of a file, at most
 SMALL = 6  # private functions of less than 4 lines that one place names, at most

@@ -28,7 +28,7 @@ from plastica.cli.source import (
 from plastica.errors import Diverged, Interrupted, Refusal
 from plastica.experiment import Experiment, flat
 from plastica.files import in_file
-from plastica.learner import AbstractLearner, AbstractRule
+from plastica.learner import AbstractRule
 from plastica.ranges import key_of, whole
 from plastica.run import report as page
 from plastica.run import training
@@ -253,12 +253,7 @@ def _words(folder: RunFolder) -> str:
     return shlex.join([str(folder.path), *own])
 
 
-def _loaded(
-    path: Path,
-    experiment: Experiment,
-    like: AbstractLearner | None = None,
-    changed: bool = False,
-) -> AbstractLearner:
+def _loaded(path: Path, experiment: Experiment, like=None, changed: bool = False):
     """A rule; one of a class of the user's own is loaded into the experiment's.
 
     A class in a file must have the code of the experiment's rule, where that is known,
@@ -268,9 +263,8 @@ def _loaded(
     sources = [about.get("made", {}).get("source"), experiment.source]
     sums = [(source or {}).get("files", {}).get("rule") for source in sources]
     if None not in sums and len({*sums}) > 1 and not changed:
-        one, other = (
-            f"{s['arguments']['rule']}, {s['files']['rule'][:12]}" for s in sources
-        )
+        names = [source["arguments"]["rule"] for source in sources]
+        one, other = map("{}, {:.12}".format, names, sums)
         raise Refusal(
             f"the rule in {path} ({one}) is of other code than the one here ({other}); "
             "name its own file"

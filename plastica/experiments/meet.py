@@ -43,7 +43,7 @@ class Who(Chosen):
     rule: Annotated[str, Doc(f"who lives: {', '.join(LEARNERS)}, or {OWN}")]
     told: Heard = "auto"
     """what it hears of its last answer beside the observation; auto: the target, where
-    it learns from nothing else and sees one sample, and the next does not show it"""
+    it learns from nothing else, sees one sample, and the next one does not show it"""
 
     def learner(self, task: AbstractTask, by_gradient: bool, seed: int):
         """Where a search of that kind can begin."""

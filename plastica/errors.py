@@ -1,10 +1,16 @@
 """What the library refuses, and how a run can end before its last generation."""
 
-from collections.abc import Iterable
+import os
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
+
+PACKAGE = f"{Path(__file__).parent}{os.sep}"
+LIBRARIES = ("site-packages", "dist-packages", f"{Path(os.__file__).parent}{os.sep}")
 
 
 class Refusal(ValueError):
@@ -41,15 +47,48 @@ class Interrupted(SystemExit):
 
 
 class Diverged(RuntimeError):
-    """Every member of a generation diverged; the last good state is on disk."""
+    """All of a generation, or too many in a row; the last good state is on disk."""
 
-    def __init__(self, generation: int, path: Path) -> None:
-        """The generation, and the run's folder, where the best rule until then is."""
+    def __init__(self, generation: int, all_of: str, path: Path) -> None:
+        """The generation, how many of what diverged, and the run's folder."""
         super().__init__(
-            f"generation {generation}: every member diverged (NaN or infinite losses); "
-            f"the state before it is in {path}; try a smaller deviation or rate"
+            f"generation {generation}: all {all_of} diverged (NaN or infinite losses); "
+            f"the last good state is in {path}; try a smaller deviation or rate, or "
+            "look for what is no number in the task and the rule"
         )
         self.path = path
+
+
+@contextmanager
+def own_code() -> Iterator[None]:
+    """Says what goes wrong in a file of the user's in one line, by file and line.
+
+    What goes wrong in the package, or below it and not in such a file, stays as it is.
+    """
+    try:
+        yield
+    except (Refusal, BrokenPipeError):
+        raise
+    except (Exception, SystemExit) as error:
+        if (place := _place(error)) is None:
+            raise
+        first = [*str(getattr(error, "msg", error)).strip().splitlines(), ""][0]
+        what = f"{type(error).__name__}: {first}".rstrip(".: ")
+        raise Refusal(f"{place}: {what}; mend it") from error
+
+
+def _place(error: BaseException) -> str | None:
+    """The user's file and line where it was raised; None if that was the package's."""
+    frames = traceback.walk_tb(error.__traceback__)
+    places = [(frame.f_code.co_filename, line) for frame, line in frames]
+    if isinstance(error, SyntaxError):
+        places += [(str(error.filename), error.lineno)] * bool(error.filename)
+    for name, line in reversed(places):
+        if name.startswith(PACKAGE):
+            return None
+        if name[0] != "<" and not any(library in name for library in LIBRARIES):
+            return f"{os.path.relpath(name)}, line {line}"
+    return None
 
 
 def unknown(said: str, name: object, known: Iterable[str]) -> Refusal:
@@ -72,6 +111,17 @@ def check_word(name: str, word: object, known: Iterable[str]) -> None:
     """Refuse a word that is not one of those that `name` may be."""
     if word not in (words := tuple(known)):
         raise unknown(f"{name} cannot be", word, words)
+
+
+def check_set(name: str, words: object, known: Iterable[str]) -> None:
+    """Refuse what is no set, or one with a word that `name` may not have."""
+    if not isinstance(words, set | frozenset):
+        raise Refusal(
+            f"{name} must be a frozenset of any of {', '.join(known)}, got {words!r}; "
+            "change it"
+        )
+    for word in words:
+        check_word(name, word, known)
 
 
 def check_words(part: Any) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from jaxtyping import PRNGKeyArray
 
-from plastica.errors import Refusal, unknown
-from plastica.learner import AbstractLearner, AbstractRule
+from plastica.errors import Refusal, own_code, unknown
+from plastica.learner import AbstractLearner, AbstractRule, flatten
 from plastica.objective import AbstractObjective
 from plastica.ranges import Count, Seed, check_fields
 from plastica.search.search import AbstractSearch
@@ -73,6 +73,12 @@ class Experiment:
         if begins != sorted(set(begins)):
             raise Refusal(
                 f"stages begin one after another, and after generation 0, got {begins}"
+            )
+        if not flatten(self.learner)[0].size:
+            raise Refusal(
+                f"{type(self.learner).__name__} has no theta: none of its fields is a "
+                "jax.numpy array of floating-point numbers; hold so what the search is "
+                "to find"
             )
         for _, objective in ((0, self.objective), *self.stages):
             objective.check(self.learner)
@@ -220,7 +226,8 @@ def stamped(
     arguments = {p.name: part(p, given) for p in parameters}
     for each in filter(is_dataclass, arguments.values()):
         check_fields(each)
-    made = own(**arguments)
+    with own_code():
+        made = own(**arguments)
     if not isinstance(made, Experiment):
         return made
     record = {"experiment": name, "arguments": flat(arguments), "sha256": sha256}

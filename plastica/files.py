@@ -3,13 +3,14 @@
 import ast
 import hashlib
 import inspect
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from plastica.errors import Refusal, unknown
+from plastica.errors import Refusal, own_code, unknown
 
 
 class Own(NamedTuple):
@@ -50,6 +51,10 @@ def named(name: str, wanted: str | None = None, changed: bool = False) -> Own:
         for name, value in vars(module).items()
         if inspect.isfunction(value) or inspect.isclass(value)
     }
+    if not own:
+        mine = [n for n, value in there.items() if value.__module__ == module.__name__]
+        names = ", ".join(f"{path}:{name}" for name in mine) or "nothing"
+        raise Refusal(f"{name} is a file; name what is meant in it: there is {names}")
     if own not in there:
         raise unknown(f"{path} has no function or class", own, there)
     return Own(name, there[own], found)
@@ -74,7 +79,8 @@ def _executed(file: Path, content: bytes, found: str) -> ModuleType:
         sys.modules[name] = module  # where dataclasses look for their types
         sys.path.insert(0, str(file.parent))  # stays, for imports inside functions
         try:
-            exec(compile(content, str(file), "exec"), module.__dict__)
+            with own_code():
+                exec(compile(content, str(file), "exec"), module.__dict__)
         except BaseException:
             del sys.modules[name]
             raise
@@ -93,7 +99,9 @@ def checksum(file: Path, content: bytes) -> str:
         try:
             tree = ast.parse(content)
         except (SyntaxError, ValueError) as error:
-            raise Refusal(f"{path} is no Python file: {error}; mend it") from error
+            line, what = getattr(error, "lineno", 1), getattr(error, "msg", error)
+            where = f"{os.path.relpath(path)}, line {line or 1}"
+            raise Refusal(f"{where}: SyntaxError: {what}; mend it") from error
         spelled[path] = repr(_spelled(tree))
         todo |= {p: _read(p) for p in _imported(tree, path, file.parent)}
         todo = {p: content for p, content in todo.items() if p not in spelled}

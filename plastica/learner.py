@@ -9,10 +9,12 @@ import jax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from plastica.errors import Refusal
+from plastica.errors import Refusal, check_set
 from plastica.network import Network
 from plastica.ranges import check_fields
 
+KINDS = ("target", "reward")  # of feedback
+ANSWERS = ("logits", "numbers")  # what answers are taken as
 State = Any  # a pytree of arrays: activations, weights, whatever lives
 
 
@@ -73,12 +75,14 @@ class AbstractLearner(eqx.Module):
     """
 
     needs: eqx.AbstractClassVar[frozenset[str]]
-    answers: ClassVar[frozenset[str]] = frozenset({"logits", "numbers"})
+    answers: ClassVar[frozenset[str]] = frozenset(ANSWERS)
     batches: ClassVar[bool] = False
 
     def __check_init__(self) -> None:
         """Refuse a word that names nothing, and numbers out of range."""
         check_fields(self)
+        check_set(f"{type(self).__name__}.needs", self.needs, KINDS)
+        check_set(f"{type(self).__name__}.answers", self.answers, ANSWERS)
 
     @abc.abstractmethod
     def init(self, key: PRNGKeyArray, x: Float[Array, "*batch in"]) -> State:

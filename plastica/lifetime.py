@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.errors import Refusal
-from plastica.learner import AbstractLearner, State
+from plastica.errors import Refusal, own_code
+from plastica.learner import AbstractLearner, Feedback, State
+from plastica.ranges import Count, check_number
 from plastica.task import AbstractTask, Loss, World
 
 SHORT = 500  # ticks of a life of which every state is kept for its gradient
@@ -38,6 +39,7 @@ def live(
         state, world = carry
         state, y = learner.predict(state, task.observe(world))
         world, feedback, loss = task.respond(world, y)
+        feedback = _typed(feedback, y)
         # cond, not where: an untaught tick costs nothing, and no gradient flows there
         state = lax.cond(feedback.taught, taught, untaught, state, feedback)
         return (state, world), (loss, watch(state, world, y) if watch else None)
@@ -95,7 +97,8 @@ def birth(
     """A newborn and a new world; the world does not depend on the learner."""
     key_world, key_birth = jax.random.split(key)
     world = task.init(key_world)
-    return learner.init(key_birth, task.observe(world)), world
+    state = learner.init(key_birth, task.observe(world))
+    return jax.tree.map(jnp.asarray, state), world
 
 
 def examine(
@@ -128,11 +131,8 @@ def total(losses: Loss) -> tuple[Float[Array, ""], Float[Array, ""]]:
 
 
 def check(learner: AbstractLearner, task: AbstractTask) -> None:
-    """Refuse a learner that `task` cannot teach or whose sizes do not fit it."""
-    who, where = type(learner).__name__, type(task).__name__
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    world = eqx.filter_eval_shape(task.init, key)
-    x = eqx.filter_eval_shape(task.observe, world)
+    """Refuse a learner that `task` cannot teach, or with which it has no first tick."""
+    who, where, x = _named(learner), type(task).__name__, observed(task)
     if reason := misfit(learner, task, x.ndim > 1):
         why = {
             "feedback": f"it learns from {_listed(learner.needs)}, and {where} gives "
@@ -145,22 +145,97 @@ def check(learner: AbstractLearner, task: AbstractTask) -> None:
         }
         raise Refusal(f"{who} cannot live in {where}: {why[reason]}")
     try:
-        y = eqx.filter_eval_shape(
-            lambda k, x: learner.predict(learner.init(k, x), x)[1], key, x
-        )
-        feedback = eqx.filter_eval_shape(task.respond, world, y)[1]
-        fits = feedback.target.shape == y.shape or "target" not in task.gives
+        with own_code():
+            eqx.filter_eval_shape(lambda: _first_tick(learner, task))
+    except Refusal:
+        raise
     except (TypeError, ValueError) as error:
         raise Refusal(
             f"{who} does not fit {where}, which shows arrays of shape {x.shape}: "
             f"{str(error).splitlines()[0]}; change the learner's sizes"
         ) from error
-    if not fits:
+
+
+def observed(task: AbstractTask) -> jax.ShapeDtypeStruct:
+    """The shape and type of what a task shows; refuses one that shows or lasts none."""
+    where = type(task).__name__
+    with own_code():
+        check_number(f"{where}.ticks", task.ticks, Count)
+        x = eqx.filter_eval_shape(lambda: task.observe(task.init(jax.random.key(0))))
+    if not getattr(x, "shape", ()):
+        raise Refusal(
+            f"{where} shows a number by itself, of shape (); show an array of shape "
+            "(inputs,), as jnp.reshape(x, 1) is"
+        )
+    return x
+
+
+def _first_tick(learner: AbstractLearner, task: AbstractTask) -> None:
+    """Refuses, while it is traced, what cannot be a tick among others."""
+    who, where = _named(learner), type(task).__name__
+    born, world = birth(learner, task, jax.random.key(0))
+    kinds = "a state, an answer", object, jax.Array
+    answered = learner.predict(born, task.observe(world))
+    state, y = _parts(f"{who}.predict", answered, *kinds)
+    kinds = "a world, a Feedback, a Loss", object, Feedback, Loss
+    responded = _parts(f"{where}.respond", task.respond(world, y), *kinds)
+    after, feedback, loss = responded
+    numbers = feedback._asdict() | loss._asdict()
+    shape = jnp.shape(numbers.pop("target"))
+    if shape != y.shape and "target" in task.gives:
         raise Refusal(
             f"{who} answers with shape {y.shape} and {where} teaches shape "
-            f"{feedback.target.shape}; give the learner {feedback.target.shape[-1]} "
-            "outputs"
+            f"{shape}; give the learner {[1, *shape][-1]} outputs"
         )
+    for name, number in numbers.items():
+        if jnp.shape(number):
+            what = f"a `{name}` of shape {jnp.shape(number)}"
+            raise Refusal(f"{where}.respond gives {what}; give one number")
+    _refuse_changed(f"{where}.respond", world, after)
+    _refuse_changed(f"{who}.predict", born, state)
+    taught = learner.learn(state, _typed(feedback, y))
+    _refuse_changed(f"{who}.learn", state, taught)
+
+
+def _parts(method: str, made: Any, wanted: str, *kinds: type) -> Any:
+    """What a method makes, refused where it is no tuple of such things."""
+    several = made if isinstance(made, tuple) else (made,)
+    if len(several) != len(kinds) or not all(map(isinstance, several, kinds)):
+        got = ", ".join(type(each).__name__ for each in several)
+        raise Refusal(f"{method} must return {wanted}, got ({got}); change it")
+    return made
+
+
+def _refuse_changed(method: str, before: Any, after: Any) -> None:
+    """Refuse a state or a world that does not keep its arrays from tick to tick."""
+
+    def same(path, *pair):
+        old, new = (jax.typeof(jnp.asarray(leaf)) for leaf in pair)
+        kind = jnp.result_type(*pair) if old.weak_type else old.dtype
+        if (old.shape, kind) != (new.shape, new.dtype):
+            at = f" at `{jax.tree_util.keystr(path)}`" if path else ""
+            raise Refusal(
+                f"{method} returns {new.str_short()}{at} in place of "
+                f"{old.str_short()}; keep its shape and type"
+            )
+
+    if (was := jax.tree.structure(before)) != (now := jax.tree.structure(after)):
+        raise Refusal(f"{method} returns {now} in place of {was}; keep its parts")
+    jax.tree_util.tree_map_with_path(same, before, after)
+
+
+def _typed(feedback: Feedback, y: Array) -> Feedback:
+    """Feedback in the types of the learner's own numbers, whatever a task makes."""
+    kind = jnp.result_type(y, float)
+    numbers = (jnp.asarray(number, kind) for number in feedback[:2])
+    return Feedback(*numbers, *(jnp.asarray(flag, bool) for flag in feedback[2:]))
+
+
+def _named(learner: AbstractLearner) -> str:
+    """The name of a learner's class, or of what an adapter stands around."""
+    while isinstance(inner := getattr(learner, "learner", None), AbstractLearner):
+        learner = inner
+    return type(learner).__name__
 
 
 def misfit(

@@ -70,9 +70,10 @@ def check_fields(part: Any) -> None:
 
 def check_number(name: str, value: Any, kind: Any) -> None:
     """Refuse a value, or one in a tuple, that is not in the range of its type."""
-    bounds = range_of(kind)
+    bounds, own = range_of(kind), getattr(kind, "__metadata__", ())
     for number in value if isinstance(value, tuple) else (value,):
-        if bounds and number is not None and number not in bounds:
+        allowed = number is None and bounds not in own  # as in `Count | None`
+        if bounds and number not in bounds and not allowed:
             raise Refusal(f"`{name}` must be {bounds}, got {number!r}; change it")
 
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from plastica.errors import Refusal
-from plastica.learner import Feedback
+from plastica.errors import Refusal, check_set, check_word
+from plastica.learner import ANSWERS, KINDS, Feedback
 from plastica.ranges import check_fields
 
 World = Any  # a pytree of arrays
@@ -79,6 +79,9 @@ class AbstractTask(eqx.Module):
     def __check_init__(self) -> None:
         """Refuse a word that names nothing, and numbers out of range."""
         check_fields(self)
+        check_set(f"{type(self).__name__}.gives", self.gives, KINDS)
+        if self.asks is not None:
+            check_word(f"{type(self).__name__}.asks", self.asks, ANSWERS)
 
     @abc.abstractmethod
     def init(self, key: PRNGKeyArray) -> World:

@@ -523,7 +523,7 @@ def test_a_search_that_diverges_says_so_in_one_line_and_shows_its_best(idea, her
     status, shown, error = command("train", "my_idea.py:main", "--out", "run")
     said = [line for line in error.splitlines() if line.startswith("plastica: ")]
     assert status == 1 and len(said) == 1 and "Traceback" not in error
-    assert "generation 1: every member diverged" in said[0] and "is in run" in said[0]
+    assert "generation 1: all 8 members diverged" in said[0] and "is in run" in said[0]
     assert last_state("run")[1] == 0
     assert "this rule" in shown and record(here / "run")["generations"] == 0
 

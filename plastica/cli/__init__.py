@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from plastica.errors import Diverged, Refusal, unknown
+from plastica.errors import Diverged, Refusal, own_code, unknown
 
 OVERVIEW = """\
 plastica: find learning rules, look at them, put them to use
@@ -41,7 +41,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     logging.basicConfig(format="plastica: %(message)s", level=logging.WARNING)
     try:
-        status = _command(words[0])(words[1:]) or 0
+        with own_code():
+            status = _command(words[0])(words[1:]) or 0
         sys.stdout.flush()
         return status
     except Refusal as refusal:

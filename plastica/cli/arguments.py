@@ -6,7 +6,7 @@ import io
 import re
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import is_dataclass, make_dataclass
+from dataclasses import fields, is_dataclass, make_dataclass
 from typing import Annotated, Any
 
 import tyro
@@ -16,6 +16,7 @@ from tyro.constructors import (
     PrimitiveTypeInfo,
 )
 
+from plastica.cli.options import Evaluate, Train
 from plastica.cli.source import Source
 from plastica.errors import Refusal
 from plastica.experiment import chosen_parts, part, settled
@@ -53,10 +54,10 @@ def ahead(shape: Any, words: Sequence[str], prog: str) -> Any:
 
 def named_parts(source: Source, words: Sequence[str], prog: str) -> dict[str, str]:
     """The names of parts on a line, where an experiment has parts chosen by name."""
-    fields = [(name, str | None, None) for name in chosen_parts(source.function)]
-    if not fields:
+    parts = [(name, str | None, None) for name in chosen_parts(source.function)]
+    if not parts:
         return {}
-    named = vars(ahead(make_dataclass("Named", fields), words, prog))
+    named = vars(ahead(make_dataclass("Named", parts), words, prog))
     return {name: word for name, word in named.items() if word is not None}
 
 
@@ -75,14 +76,20 @@ def knobs(
     function = inspect.unwrap(source.function)
     hints = typing.get_type_hints(function, include_extras=True)
     given = settled(source.function, defaults or {})
-    fields = []
+    shapes = (shape, Train, Evaluate)  # who trains a rule will evaluate it
+    options = {"command", "help", *(f.name for each in shapes for f in fields(each))}
+    for name in source.complete(dict(given)).keys() & options:
+        owners = (getattr(p, n, n) for n, p in given.items() if hasattr(p, name))
+        who = next(owners, source.name)
+        raise Refusal(f"{who} has a knob `{name}`, an option of commands; rename yours")
+    typed_fields = []
     for parameter in inspect.signature(function).parameters.values():
         default = part(parameter, given)
         kind = hints.get(parameter.name, type(default))
         kind = type(default) if is_dataclass(default) else kind
-        fields.append((parameter.name, _flat(kind), default))
-    fields.append(("command", _flat(shape), shape()))
-    typed = make_dataclass("Typed", fields, frozen=True)
+        typed_fields.append((parameter.name, _flat(kind), default))
+    typed_fields.append(("command", _flat(shape), shape()))
+    typed = make_dataclass("Typed", typed_fields, frozen=True)
     about, *_ = (inspect.getdoc(function) or "").split("\n\nArgs:\n")
     given = vars(parse(typed, words, prog, about))
     check_fields(given["command"])
@@ -99,12 +106,17 @@ def _one_line(box: str, prog: str) -> str:
     lines = [line.strip("│|+ ") for line in box.splitlines()[1:]]
     text = "\n".join(line if line.strip("─-╰╯") else "" for line in lines).strip()
     paragraphs = [" ".join(p.split()) for p in re.split(r"\n\s*\n", text)]
-    hints = [p for p in paragraphs[1:] if p.startswith("Perhaps")]
+    near = (re.search(r"^Perhaps you meant: --[\w-]+", p) for p in paragraphs[1:])
+    hints = [f"{found[0]}." for found in near if found]
     said = " ".join([paragraphs[0].rstrip(".") + ".", *hints])
     return f"{said} See {prog} --help."
 
 
 def _parsed(shape: Any, words: Sequence[str], prog: str, **how: Any) -> Any:
+    names = [w.split("=")[0].replace("_", "-") for w in words if w.startswith("--")]
+    for name in names:
+        if names.count(name) > 1 and name != "--help":
+            raise Refusal(f"{name} is given {names.count(name)} times; give it once")
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):

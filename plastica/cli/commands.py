@@ -28,7 +28,7 @@ from plastica.cli.source import (
 from plastica.errors import Diverged, Interrupted, Refusal
 from plastica.experiment import Experiment, flat
 from plastica.files import in_file
-from plastica.learner import AbstractLearner, AbstractRule
+from plastica.learner import AbstractRule
 from plastica.ranges import key_of, whole
 from plastica.run import report as page
 from plastica.run import training
@@ -68,7 +68,7 @@ def train(words: list[str]) -> None:
         chosen.set_up()
     experiment, start = source.call(arguments), None
     if chosen.init_from:
-        start = load(chosen.init_from, like=experiment.learner)
+        start = _loaded(chosen.init_from, experiment, like=experiment.learner)
         experiment = replace(experiment, learner=start)
     beside = {str(path): _loaded(path, experiment) for path in chosen.beside}
     if chosen.dry_run:
@@ -120,7 +120,10 @@ def eval_(words: list[str]) -> None:
     if not ready:
         chosen.set_up()
     experiment = source.call(arguments)
-    learners = {str(p): _loaded(p, experiment) for p in (path, *chosen.beside)}
+    learners = {
+        str(p): _loaded(p, experiment, None, early.changed)
+        for p in (path, *chosen.beside)
+    }
     if not isinstance(learners[str(path)], AbstractRule):
         load(path, like=experiment.learner)  # refused if it is of another size
     key = key_of(chosen.worlds)
@@ -252,10 +255,24 @@ def _words(folder: RunFolder) -> str:
     return shlex.join([str(folder.path), *own])
 
 
-def _loaded(path: Path, experiment: Experiment) -> AbstractLearner:
-    """A rule; one of a class of the user's own is loaded into the experiment's."""
-    own = is_own(read_rule(path)[1].get("learner"))
-    return load(path, experiment.learner if own else None)
+def _loaded(path: Path, experiment: Experiment, like=None, changed: bool = False):
+    """A rule; one of a class of the user's own is loaded into the experiment's.
+
+    A class in a file must have the code of the experiment's rule, where that is known,
+    or may have `changed`.
+    """
+    about = read_rule(path)[1]
+    sources = [about.get("made", {}).get("source"), experiment.source]
+    sums = [(source or {}).get("files", {}).get("rule") for source in sources]
+    if None not in sums and len({*sums}) > 1 and not changed:
+        names = [source["arguments"]["rule"] for source in sources]
+        one, other = map("{}, {:.12}".format, names, sums)
+        raise Refusal(
+            f"the rule in {path} ({one}) is of other code than the one here ({other}); "
+            "name its own file"
+        )
+    own = is_own(about.get("learner"))
+    return load(path, experiment.learner if own else like)
 
 
 def _total(asked: str | None, now: int) -> int | None:

@@ -3,11 +3,14 @@
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, make_dataclass
+from difflib import get_close_matches
 from itertools import combinations
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from plastica.errors import Refusal, unknown
 from plastica.files import Own, in_file, named, of_value
+from plastica.learner import AbstractLearner
+from plastica.task import AbstractTask
 
 Part = TypeVar("Part", bound="Chosen")
 PLAIN = (bool, int, float, str, tuple, type(None))  # what a knob can be
@@ -61,16 +64,39 @@ def part_of(
 
 def looked_up(what: Any, said: str, known: Mapping[str, Any]) -> Own:
     """What a name stands for: one of the `known`, or something of the user's own."""
-    if isinstance(what, Own):
-        return what
-    if in_file(what):
-        return named(what)
-    if inspect.isclass(what) or inspect.isfunction(what):
-        return of_value(what) or Own(what.__qualname__, what, "")
+    own = what if isinstance(what, Own) else None
+    if isinstance(what, str) and in_file(what):
+        own = named(what)
+    elif inspect.isclass(what) or inspect.isfunction(what):
+        own = of_value(what) or Own(what.__qualname__, what, "")
+    if own:
+        return _whole(own, said)
+    if not isinstance(what, str):
+        raise Refusal(
+            f"a {said} is named or a class, got a {type(what).__name__} that is made "
+            "already; give its class, and its fields as knobs"
+        )
     if what not in known:
         own = "or name your own: FILE.py:CLASS"
         raise Refusal(f"{unknown(f'there is no {said}', what, known)}; {own}")
     return Own(what, known[what], None)
+
+
+def _whole(own: Own, kind: str) -> Own:
+    """Refuses a class that is of the other kind, or lacks what its kind has."""
+    other, base = {"rule": ("task", AbstractTask), "task": ("rule", AbstractLearner)}[
+        kind
+    ]
+    if inspect.isclass(own.value) and issubclass(own.value, base):
+        raise Refusal(f"{own.name} is a {other}, not a {kind}; give it as the {other}")
+    lacks = ("methods__", "vars__", "classvars__")
+    for name in (
+        n for end in lacks for n in getattr(own.value, f"__abstract{end}", ())
+    ):
+        near = get_close_matches(name, vars(own.value))
+        remedy = f"rename its `{near[0]}`" if near else "give it one"
+        raise Refusal(f"{own.name} has no `{name}`, as every {kind} has; {remedy}")
+    return own
 
 
 def refuse_shared(parts: Mapping[str, Any]) -> None:

@@ -2,10 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Annotated, Any, Literal
 
-import equinox as eqx
 import jax
 from typing_extensions import Doc
 
@@ -27,8 +26,9 @@ from plastica.experiments.plastic_rnn import Driven, Foretold
 from plastica.experiments.vsml import STANDARD, course
 from plastica.files import Own
 from plastica.learner import AbstractLearner
+from plastica.lifetime import observed
 from plastica.objective import AbstractObjective, Lifetime
-from plastica.ranges import Count
+from plastica.ranges import Count, check_number
 from plastica.task import AbstractTask
 from plastica.tasks import FreshLives, Toy
 
@@ -43,13 +43,13 @@ class Who(Chosen):
     rule: Annotated[str, Doc(f"who lives: {', '.join(LEARNERS)}, or {OWN}")]
     hears: Heard = "auto"
     """what it hears of its last answer beside the observation; auto: the target, where
-    it learns from nothing else and the next observation does not show it"""
+    it learns from nothing else, sees one sample, and the next one does not show it"""
 
     def learner(self, task: AbstractTask, by_gradient: bool, seed: int):
         """Where a search of that kind can begin."""
         key, outputs = jax.random.key(seed), task.outputs
-        world = eqx.filter_eval_shape(task.init, key)
-        x = eqx.filter_eval_shape(task.observe, world).shape
+        x = observed(task).shape
+        check_number(f"{type(task).__name__}.outputs", outputs, Count)
         how = task.ticks, len(x) > 1, task.shows_target, by_gradient
 
         def fitting(more: int) -> AbstractLearner:
@@ -63,9 +63,15 @@ class Who(Chosen):
         alone, hears = fitting(0), self.hears
         if hears == "auto":
             deaf = not alone.needs and "target" in task.gives and not task.shows_target
+            deaf = deaf and len(x) == 1
             hears = "target" if deaf else "nothing"
         if hears == "nothing":
             return alone
+        if len(x) > 1:
+            raise Refusal(
+                f"--hears {hears} cannot be added to observations in batches, of shape "
+                f"{x}; show one sample, or choose --hears nothing"
+            )
         more = 1 if hears == "reward" else outputs
         logits = task.asks != "numbers"
         return Hears(fitting(more), outputs, hears, logits)  # type: ignore[arg-type]
@@ -156,7 +162,7 @@ def choose(given: Mapping[str, Any]) -> dict[str, Any]:
     parts = {"rule": rule, "task": task}
     if not isinstance(rule, Who):
         parts["rule"] = _who(looked_up(rule, "rule", LEARNERS))
-    if inspect.isclass(task) or not is_dataclass(task):
+    if inspect.isclass(task) or not hasattr(task, "there"):
         parts["task"] = _where(looked_up(task, "task", TASKS))
     rest = {"the search": AnySearch(), "the budget": Budget()}
     refuse_shared({f"the {name}": part for name, part in parts.items()} | rest)

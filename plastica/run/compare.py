@@ -101,7 +101,7 @@ def _without_seed(config: dict) -> str:
     knobs = [
         f"{name} {json.dumps(source['arguments'][name])}"
         for name in TELLING
-        if name in source["arguments"]
+        if source["arguments"].get(name, "auto") != "auto"
     ]
     return (
         f"{source['experiment']} ({', '.join(knobs)})"

@@ -20,13 +20,15 @@ class Step(NamedTuple):
 
     `rows` has a dictionary a generation; where the one after them diverged whole,
     `failed` is true, and the state the one before it. Of the last of `rows` the
-    held-out loss may stand in it as "eval/loss".
+    held-out loss may stand in it as "eval/loss". `lost` is how many lives diverged in
+    the generation that failed.
     """
 
     generation: int
     state: SearchState
     rows: list[Metrics]
     failed: bool = False
+    lost: int = 0
 
 
 def generations(
@@ -61,11 +63,11 @@ def generations(
         state, rows = advance(search, state, objective, key, engine, generation, count)
         rows = [{name: plain(value) for name, value in row.items()} for row in rows]
         failed = bool([row.pop("failed") for row in rows][-1])
-        rows = rows[:-1] if failed else rows
+        lost = rows.pop()["diverged"] if failed else 0
         generation += len(rows)
         if not failed and (generation == total or generation % experiment.every == 0):
             rows[-1] |= evaluated(experiment, state)
-        yield Step(generation, state, rows, failed)
+        yield Step(generation, state, rows, failed, lost)
         if failed:
             return
 

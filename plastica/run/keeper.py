@@ -1,11 +1,13 @@
 """What is kept of a run as it goes: metrics, checkpoints, snapshots, the best rule."""
 
 import contextlib
+import logging
 import math
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -13,12 +15,15 @@ import numpy as np
 from plastica import cluster
 from plastica.errors import Diverged, Interrupted
 from plastica.learner import flatten
+from plastica.run.chunks import members_of
 from plastica.run.generations import Metrics, Step, generations
 from plastica.run.run import Display, Run
 from plastica.saving import read_rule, save
 from plastica.search import Engine
 from plastica.search.engine import placed
 from plastica.search.search import SearchState
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 20.0
 METRICS_SECONDS = 2.0
@@ -89,12 +94,28 @@ class Keeper:
                 vector = flatten(experiment.search.best(step.state))[0]
                 run.folder.snapshot(np.asarray(vector), step.generation)
             if step.failed:
-                self._save()
-                cluster.led(lambda: _keep_rule(run))
-                raise Diverged(step.generation + 1, run.path)
+                self._end(step.lost)
+        if self.generation < experiment.generations:
+            self._save()
+        else:
+            self._end(0)
+
+    def _end(self, lost: int) -> None:
+        """Keeps the rule found; fails where all lives there were diverged.
+
+        So many lives were `lost` in a generation with which the search failed.
+        """
         self._save()
-        if self.generation == experiment.generations:
-            cluster.led(lambda: _keep_rule(run))
+        cluster.led(lambda: _keep_rule(self.run))
+        search, rows = self.run.experiment.search, reversed(self.run.rows())
+        whole = takewhile(lambda row: row.get("diverged") == search.evaluations, rows)
+        before = search.evaluations * len(list(whole))
+        if lost or (before and before == search.evaluations * self.generation):
+            kind = "members" if members_of(search) > 1 else "updates in a row"
+            what, number = f"{before + lost} {kind}", self.generation + bool(lost)
+            raise Diverged(number, what, self.run.path)
+        if before:
+            log.warning("the last %s updates diverged (NaN or infinite)", before)
 
     def _take(self, step: Step) -> None:
         """Notes some generations, at times evenly between the last look and now."""
@@ -133,6 +154,11 @@ class Keeper:
             save(learner, self.run.folder.best, made)
 
     def _note(self, row: Metrics) -> None:
+        if row["generation"] == 1 and row.get("gradient") == 0:
+            log.warning(
+                "the gradient is exactly zero in generation 1: theta has no part in "
+                "the loss, or none that is smooth; if it stays so, take another search"
+            )
         self.unwritten.append(row)
         if time.monotonic() - self.written > METRICS_SECONDS:
             self._write()

@@ -142,7 +142,8 @@ def resume(
                 f"{folder} has lived {generation} generations already, more than the "
                 f"{total} asked for; ask for more, as in --generations +{generation}"
             )
-        cluster.led(lambda: run.folder.amend(generations=total))
+        source = experiment.source or config["source"]  # its code may have changed
+        cluster.led(lambda: run.folder.amend(generations=total, source=source))
         engine = Engine(config.get("engine", "auto"), config.get("chunk"))
         Keeper(run, state, generation, seconds, display).keep(engine)
 

@@ -42,7 +42,7 @@ def optimiser(
         [-0.5, -0.5]
     """
     for number_name, number in (("rate", rate), ("clip", clip)):
-        check_number(number_name, number, Positive)
+        check_number(number_name, number, Positive | None)
     step: float | optax.Schedule = rate
     if fading is not None:
         step = optax.cosine_decay_schedule(rate, fading)

@@ -1,12 +1,14 @@
 """Plots as SVG text, to stand in a page or a file by themselves."""
 
 import io
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 COLOURS = ("#b2352c", "#2c6db2", "#3a8f4d", "#a06bb8", "#c98a1b", "#5b6770")
+LABEL = 44  # letters of a line in a legend
 
 
 def lines(
@@ -17,10 +19,12 @@ def lines(
     levels: Mapping[str, float] | None = None,
 ) -> str:
     """Curves by name, each `y` or `(x, y)`; `levels` are dashed lines."""
-    figure, axes = new_figure()
-    for i, (name, curve) in enumerate(curves.items()):
+    labels = [textwrap.fill(name, LABEL) for name in curves]  # room for axes
+    height = 0.18 * sum(len(label.splitlines()) for label in labels)
+    figure, axes = new_figure(height=max(3.4, height))
+    for i, curve in enumerate(curves.values()):
         points = curve if isinstance(curve, tuple) else (np.arange(len(curve)), curve)
-        axes.plot(*points, label=name, linewidth=1.4, **stroke(i))
+        axes.plot(*points, label=labels[i], linewidth=1.4, **stroke(i))
     for name, level in (levels or {}).items():
         axes.axhline(level, color="#888", linestyle="--", linewidth=0.9)
         place: Any = {"xy": (1.0, level), "xycoords": ("axes fraction", "data")}

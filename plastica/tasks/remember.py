@@ -182,7 +182,8 @@ class RememberPast(AbstractObjective):
         key_place, key_birth = jax.random.split(key)
         start = jax.random.randint(key_place, (), 0, self.task.length)
         place = Place(start, jnp.zeros((), int))
-        state = learner.init(key_birth, self.task.observe(place))
+        newborn = learner.init(key_birth, self.task.observe(place))
+        state = jax.tree.map(jnp.asarray, newborn)
         return Life(state, place, jnp.zeros((), int))
 
 

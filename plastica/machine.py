@@ -77,6 +77,11 @@ def use_cores(number: int) -> None:
     _given = number
 
 
+def sharing() -> int:
+    """How many devices of this process have the memory of `room` together."""
+    return len(jax.local_devices()) if jax.default_backend() == "cpu" else 1
+
+
 def room() -> int:
     """Bytes of memory that are free, on a GPU of the first one's."""
     stats = jax.local_devices()[0].memory_stats() or {}

@@ -39,8 +39,10 @@ def measured(
     members = members_of(search)
     whole = -(-members // len(jax.devices()))
     native = engine.settled(learner, objective) == "native"
-    devices, chunk = len(jax.devices()), engine.chunk or min(whole, LEAST)
-    living = machine.cores() + devices if native else devices * chunk  # and a newborn
+    sharing = machine.sharing()
+    living = min(sharing * min(engine.chunk or LEAST, whole), members)
+    if native:  # newborns, and a life a thread
+        living = sharing + min(machine.cores(), members)
     refuse_too_large(search, learner, objective, living)
     if whole == 1 or native or engine.chunk:
         return engine, {}

@@ -103,11 +103,7 @@ def _without_seed(config: dict) -> str:
         for name in TELLING
         if source["arguments"].get(name, "auto") != "auto"
     ]
-    return (
-        f"{source['experiment']} ({', '.join(knobs)})"
-        if knobs
-        else source["experiment"]
-    )
+    return source["experiment"] + (f" ({', '.join(knobs)})" if knobs else "")
 
 
 def _mean_curve(group: list[list[dict]], over: str):

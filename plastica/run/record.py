@@ -95,9 +95,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def read_scores(path: Path) -> dict[str, Any]:
     """What a run's rule showed, as `Shown.described` has it."""
-    scores_read = read_json(path)
+    stored = read_json(path)
     try:
-        scores = upgraded(scores_read)
+        scores = upgraded(stored)
         Shown.read(scores).table.lines()
     except UNFIT as error:
         raise Damaged(f"{path} does not hold scores: {error}") from error

@@ -39,7 +39,7 @@ class Text(AbstractTask):
     Raises:
         Refusal: if the text is shorter than a passage, or a count is not from 1 on.
 
-    Source: paper 000, section 3, Eq. (2), here divided by the length.
+    Source: paper 000, section 2, Eq. (2), here divided by the length.
 
     Example:
         >>> import plastica as pl
@@ -80,7 +80,7 @@ class Text(AbstractTask):
         Raises:
             Refusal: if there is no such part, or it is shorter than a passage.
 
-        Source: paper 000, section 3.
+        Source: paper 000, section 2.
         """
         return cls.of(corpus, part, length, readings=2)
 
@@ -99,7 +99,7 @@ class Text(AbstractTask):
         Raises:
             Refusal: if there is no such part, or it is shorter than a passage.
 
-        Source: paper 000, section 3.
+        Source: paper 000, section 2.
         """
         return cls.of(corpus, part, length, readings=1)
 
